@@ -1,0 +1,1 @@
+"""Alerts: incidents, routing, outbox, rendering, delivery. Imports nothing of the monitor."""

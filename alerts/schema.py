@@ -1,0 +1,152 @@
+"""The tables of this package, as the newest migration leaves them. No queries here."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from alerts.columns import BigId, Instant, JsonText
+
+metadata = MetaData()
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("fingerprint", String(32), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("condition", String(64), nullable=False),
+    Column("labels", JsonText, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("facts", JsonText, nullable=False),
+    Column("evidence", JsonText, nullable=False),
+    Column("causes", JsonText, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("resolution", Text, nullable=False, server_default=""),
+    Column("attachments", JsonText, nullable=False),
+    Column("quiet", String(64)),
+    Index("ix_incidents_source_ends_at", "source", "ends_at"),
+    # Two agents on one state cannot both open the same thing.
+    Index(
+        "uq_incidents_open",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("ends_at IS NULL"),
+        postgresql_where=text("ends_at IS NULL"),
+    ),
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("occurrence", Text, primary_key=True),
+    Column("incident_id", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_occurrences_at", "at"),
+)
+
+incident_events = Table(
+    "incident_events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("planned_at", Instant),  # when dispatch decided about it; null while it waits
+    Index(
+        "ix_incident_events_waiting",
+        "at",
+        sqlite_where=text("planned_at IS NULL"),
+        postgresql_where=text("planned_at IS NULL"),
+    ),
+)
+
+alert_groups = Table(
+    "alert_groups",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("notified_at", Instant, nullable=False),
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("group_key", Text, primary_key=True),
+    Column("incident_id", String(32), primary_key=True),
+    Column("opened_told_at", Instant, nullable=False),
+    Column("resolved_told_at", Instant),
+    Index("ix_tellings_incident_id", "incident_id"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("group_key", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("content", JsonText, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("notification_id", String(32), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("group_key", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # pending, leased, sent, dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("file_tries", Integer, nullable=False, server_default="0"),
+    Column("file_refused", Text),  # why the file stays behind; null while it may travel
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Instant),
+    Column("last_error", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Index(
+        "ix_outbox_undelivered",
+        "target",
+        "id",
+        sqlite_where=text("state IN ('pending', 'leased')"),
+        postgresql_where=text("state IN ('pending', 'leased')"),
+    ),
+    Index("ix_outbox_notification_id", "notification_id"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("wanted_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("content", LargeBinary),  # gzip
+    Column("lines", JsonText, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("masked", Integer, nullable=False, server_default="0"),
+    Column("finished_at", Instant),
+    Index("ix_attachments_state", "state", "next_attempt_at"),
+)

@@ -1,0 +1,69 @@
+"""What detectors are given and what they answer. Plain data; decides nothing.
+
+A detector answers with every decision it took, not only with alarms: `explain` prints the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from alerts.model import Finding, Json
+from monitor.model import Execution, Interval, RunId, Series
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One instance as its history has it at `seen_until`.
+
+    runs: for each series under judgement its last runs (RUNS_KEPT final ones and all active ones),
+        oldest first by `began`. Series that nothing happened to may be absent: absent is unjudged.
+    fresh: runs that changed since the last judgement; what is over is reported only if one of them
+        belongs to it.
+    late: these facts come from catching up after a stop.
+    """
+
+    instance: str
+    seen_until: datetime
+    runs: Mapping[Series, tuple[Execution, ...]]
+    fresh: frozenset[RunId] = frozenset()
+    coverage: tuple[Interval, ...] = ()
+
+    @cached_property
+    def executions(self) -> tuple[Execution, ...]:
+        """All of them, oldest first; those of unknown start last."""
+        every = [run for runs in self.runs.values() for run in runs]
+        return tuple(sorted(every, key=lambda run: (run.began or self.seen_until, run.job_id, run.id)))
+
+
+RUNS_KEPT = 60
+"""Final runs a series is judged by: twice the 30 of a baseline, since failed ones do not count there."""
+
+
+class State(StrEnum):
+    """The word `explain` shows for a decision."""
+
+    HOLDS = "holds"  # a finding, now
+    OVER = "over"  # a finding that began and ended since the last look
+    CLEAR = "clear"  # looked, and all is well
+    WAITING = "waiting"  # would be a finding, but something is awaited (a retry, a threshold)
+    UNKNOWN = "unknown"  # not enough is known to say
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One look at one subject: what was decided, why, and the numbers that decided it.
+
+    jobs: the jobs it is about; for a pair the later starter first.
+    """
+
+    condition: str
+    jobs: tuple[str, ...]
+    state: State
+    reason: str
+    scope: str = ""
+    numbers: Mapping[str, Json] = field(default_factory=dict)
+    finding: Finding | None = None

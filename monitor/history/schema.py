@@ -1,0 +1,141 @@
+"""The tables of the history, as the newest migration leaves them. No queries here."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from alerts.columns import Instant, JsonText
+
+metadata = MetaData()
+
+# One row an instance: how far it was read and how far it was judged.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("first_read_done", Boolean, nullable=False, server_default=text("false")),
+    Column("seen_until", Instant),  # the instance's time at the start of the last complete read
+    Column("read_until", Instant),  # catching up: everything that started before is stored
+    Column("change", BigInteger, nullable=False, server_default="0"),  # counts stored changes
+    Column("judged_change", BigInteger, nullable=False, server_default="0"),  # detection saw these
+    Column("last_poll_at", Instant),
+    Column("last_success_at", Instant),
+    Column("last_error", Text),
+    Column("last_reason", String(32)),
+    Column("running", Integer),  # executions active at the last complete read, system jobs included
+    Column("clock_skew", BigInteger),  # microseconds the instance's clock is ahead
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("starts_at", Instant, primary_key=True),
+    Column("ends_at", Instant, nullable=False),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("execution_status", Text, nullable=False),
+    Column("status", Text),
+    Column("exit_code", Text),
+    Column("exit_status", Text),
+    Column("exit_message", Text),
+    Column("start_time", Instant),
+    Column("end_time", Instant),
+    Column("creation_date", Instant),
+    Column("last_modified", Instant),
+    Column("duration", BigInteger),  # microseconds
+    Column("user_login", Text),
+    Column("client_id", Text),
+    Column("is_restart", Boolean, nullable=False),
+    Column("current_retry_attempt", Integer),
+    Column("max_retries", Integer),
+    Column("log_file_path", Text),
+    Column("is_log_file_existing", Boolean),
+    Column("steps", JsonText),
+    Column("version", Text, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("backfilled", Boolean, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("began_at", Instant, nullable=False),  # start, else creation, else first seen: never null
+    Column("ended_at", Instant),  # of final ones
+    Column("outcome", String(16), nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("counted", Boolean, nullable=False),  # whether the counters have it
+    Column("change", BigInteger, nullable=False),
+    Index("ix_executions_series", "instance", "job_id", "scope", "began_at"),
+    Index("ix_executions_began_at", "instance", "began_at"),
+    Index("ix_executions_ended_at", "instance", "ended_at"),
+    Index("ix_executions_change", "instance", "change"),
+    Index(
+        "ix_executions_active",
+        "instance",
+        sqlite_where=text("NOT final"),
+        postgresql_where=text("NOT final"),
+    ),
+)
+
+# Counters outlive the executions they counted.
+job_outcomes = Table(
+    "job_outcomes",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("trigger", String(16), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+job_durations = Table(
+    "job_durations",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("bucket", Integer, primary_key=True),  # index into DURATION_BUCKETS, one past the end for +Inf
+    Column("count", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),  # microseconds
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_start", Instant),
+    Column("last_end", Instant),
+    Column("last_success", Instant),
+    Column("last_failure", Instant),
+    Column("last_duration", BigInteger),  # microseconds, of the run that ended last
+    Column("last_outcome", String(16)),
+    Column("consecutive_failures", Integer, nullable=False),
+)
+
+overlap_pairs = Table(
+    "overlap_pairs",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("other_job_id", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)

@@ -1,0 +1,73 @@
+"""What the settings say about jobs and groups, as plain data for the rooms that decide.
+
+Knows no file and no environment: `monitor.settings` makes these, tests write them by hand.
+The defaults are those of the definitions; thresholds carry the names users set them by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+FAILURE_CODES = ("ERROR_*", "NO_STAGING_INSTANCE")
+"""Exit codes of the platform's standard steps that mean failure although they are not `ERROR`."""
+
+WARN_CODES = ("WARN",)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """How one job is judged and described. Globs are matched with case (`fnmatchcase`)."""
+
+    failure_threshold: int = 1
+    recovery_threshold: int = 1
+    alert_on_retry: bool = False
+    aborted_is: str = "failed"  # or "info"
+    failure_codes: tuple[str, ...] = FAILURE_CODES
+    warn_codes: tuple[str, ...] = WARN_CODES
+    max_duration: timedelta | None = None
+    severity: Mapping[str, str] = field(default_factory=dict)  # condition -> severity
+    title: str = ""
+    impact: str = ""
+    owner: str = ""
+    runbook: str = ""
+    attach: str = "full"  # full, excerpt, none
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPolicy:
+    """Jobs of one instance that touch the same data. `jobs`, `full`, `differential`: globs on job_id.
+
+    any_case: globs ignore case, as the built-in group's do.
+    """
+
+    name: str
+    jobs: tuple[str, ...]
+    exclusive: bool = True
+    buffer: timedelta = timedelta(minutes=5)
+    order: tuple[str, ...] = ()
+    full: tuple[str, ...] = ("*full*",)
+    differential: tuple[str, ...] = ("*differential*",)
+    any_case: bool = False
+
+
+AKENEO = GroupPolicy(name="akeneo", jobs=("*akeneo*",), any_case=True)
+"""The built-in group: the connector's manual forbids its full and differential imports at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that detection needs to know about one instance.
+
+    `groups` in the order of the settings, the built-in group last: a pair of runs is told by the
+    first group that has both.
+    """
+
+    job: Callable[[str], JobPolicy] = field(default=lambda _job_id: JobPolicy())
+    groups: tuple[GroupPolicy, ...] = (AKENEO,)
+    site_spread: timedelta = timedelta(minutes=10)
+    retry_wait: timedelta = timedelta(minutes=70)
+    scheduler_logins: tuple[str, ...] = ()
+    scheduler_clients: tuple[str, ...] = ()
+    severity_offset: int = 0  # 1 for staging and development: one severity lower

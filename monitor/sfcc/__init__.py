@@ -1,0 +1,70 @@
+"""Access to SFCC: the only room that knows documents, URLs and tokens. What leaves it is an `Execution`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monitor.model import Execution, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the job search.
+
+    `executions`: what was new or changed, noise of system jobs left out.
+    `seen`: every run of a wanted job the page named, changed or not.
+    `running`: every run on the page that is active, system jobs included.
+    `unreadable`: one sentence for each hit that could not be read, saying where and why.
+    """
+
+    executions: tuple[Execution, ...]
+    seen: frozenset[RunId]
+    running: frozenset[RunId]
+    unreadable: tuple[str, ...] = ()
+
+
+class JobsApi(Protocol):
+    """What the poller needs of a platform API; OCAPI and SCAPI are two adapters of it.
+
+    Every method raises `SfccError`. `known` maps final runs to the `version` stored for them:
+    a hit with an equal version is named in `seen` and not parsed further.
+    """
+
+    def recent(self, since: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
+        """Runs that started or ended since then, and whatever is active now, however old."""
+        ...
+
+    def started(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
+        """Runs that started in [since, until), oldest first: for catching up."""
+        ...
+
+    def execution(self, job_id: str, execution_id: str) -> Execution | None:
+        """One run by id; None where the platform says that it does not exist."""
+        ...
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The instance's clock minus ours, from the last answer's `Date`; None before any answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log as read: whole in `head`, or its beginning and its end with `omitted` bytes between."""
+
+    name: str
+    head: bytes
+    tail: bytes = b""
+    omitted: int = 0
+    size: int | None = None
+
+
+class LogReader(Protocol):
+    """Reads job logs; raises `LogError`."""
+
+    def read(self, log_file_path: str, *, head_bytes: int, tail_bytes: int) -> LogFile:
+        """The log, streamed, never more than `head_bytes` + `tail_bytes` of it in memory."""
+        ...
