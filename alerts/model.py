@@ -199,6 +199,27 @@ class Message:
     files: Sequence[MessageFile] = ()
 
 
+class BodyFormat(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one target can take.
+
+    title_max: characters; 0 where a title has no place of its own and becomes the first line of the body.
+    files: whether it takes a log file at all; max_file_bytes: the largest worth trying.
+    """
+
+    format: BodyFormat = BodyFormat.TEXT
+    body_max_bytes: int = 32_768
+    title_max: int = 250
+    files: bool = True
+    max_file_bytes: int = 8 * 1024 * 1024
+
+
 class DeliveryReason(StrEnum):
     """How a try to deliver ended; the `outcome` label of `sfcc_alert_notifications_total`."""
 

@@ -118,6 +118,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("file_tries", Integer, nullable=False, server_default="0"),
     Column("file_refused", Text),  # why the file stays behind; null while it may travel
+    Column("refusals", Integer, nullable=False, server_default="0"),  # permanent errors in a row
+    Column("refused_since", Instant),  # the first of them
     Column("next_attempt_at", Instant, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Instant),

@@ -23,7 +23,8 @@ class Facts:
         oldest first by `began`. Series that nothing happened to may be absent: absent is unjudged.
     fresh: runs that changed since the last judgement; what is over is reported only if one of them
         belongs to it.
-    late: these facts come from catching up after a stop.
+    system_jobs: globs of the platform's own jobs (`sfcc-*`) that are judged like any other; the rest
+        of them is among `runs` as context only.
     """
 
     instance: str
@@ -31,6 +32,7 @@ class Facts:
     runs: Mapping[Series, tuple[Execution, ...]]
     fresh: frozenset[RunId] = frozenset()
     coverage: tuple[Interval, ...] = ()
+    system_jobs: tuple[str, ...] = ()
 
     @cached_property
     def executions(self) -> tuple[Execution, ...]:

@@ -1,0 +1,202 @@
+"""Incidents, their events, and what was told of them: SQL on a connection the caller gives and commits.
+
+Knows the tables of incidents, occurrences, events, groups and tellings; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
+
+from alerts import codec
+from alerts.incidents import Changes, Fact, Occurrence, facts_of
+from alerts.model import EventKind, Finding, Incident, IncidentEvent, Severity
+from alerts.routing.model import Telling
+from alerts.schema import alert_groups, incident_events, incidents, occurrences, tellings
+
+_CHUNK = 400
+"""Values in one IN list: well below what the smallest databases allow."""
+
+T = TypeVar("T")
+
+
+class Conflict(Exception):  # noqa: N818 - reads as what happened
+    """Another agent decided the same at the same moment: roll back and look again."""
+
+
+def open_incidents(conn: Connection, source: str) -> dict[str, Incident]:
+    """By fingerprint."""
+    rows = conn.execute(select(incidents).where(incidents.c.source == source, incidents.c.ends_at.is_(None)))
+    return {row["fingerprint"]: codec.incident(row) for row in rows.mappings()}
+
+
+def known_facts(conn: Connection, findings: Iterable[Finding]) -> set[Fact]:
+    """Which of the occurrences these findings name were seen before."""
+    wanted = {(one.fingerprint, fact) for one in findings for fact in facts_of(one)}
+    known: set[Fact] = set()
+    for chunk in _chunks(sorted(wanted)):
+        rows = conn.execute(
+            select(occurrences.c.fingerprint, occurrences.c.occurrence).where(
+                occurrences.c.fingerprint.in_({mark for mark, _ in chunk}),
+                occurrences.c.occurrence.in_({fact for _, fact in chunk}),
+            )
+        )
+        known.update((row.fingerprint, row.occurrence) for row in rows)
+    return known & wanted
+
+
+def apply(conn: Connection, changes: Changes) -> None:
+    if changes.opened:
+        conn.execute(insert(incidents), [codec.incident_fields(one) for one in changes.opened])
+    for incident in (*changes.updated, *changes.resolved):
+        conn.execute(update(incidents).where(incidents.c.id == incident.id).values(codec.incident_fields(incident)))
+    if changes.events:
+        conn.execute(insert(incident_events), [_event_values(one) for one in changes.events])
+    if changes.occurrences:
+        conn.execute(insert(occurrences), [_occurrence_values(one) for one in changes.occurrences])
+
+
+def current(conn: Connection, resolved_since: datetime) -> list[Incident]:
+    """Open ones, and those resolved since; worst first, then the newest."""
+    rows = conn.execute(
+        select(incidents).where(or_(incidents.c.ends_at.is_(None), incidents.c.ends_at >= resolved_since))
+    )
+    found = [codec.incident(row) for row in rows.mappings()]
+    return sorted(found, key=lambda one: (one.severity.rank, -one.starts_at.timestamp(), one.id))
+
+
+def get(conn: Connection, ids: Collection[str]) -> dict[str, Incident]:
+    found: dict[str, Incident] = {}
+    for chunk in _chunks(sorted(set(ids))):
+        rows = conn.execute(select(incidents).where(incidents.c.id.in_(chunk)))
+        found.update((row["id"], codec.incident(row)) for row in rows.mappings())
+    return found
+
+
+def waiting_events(conn: Connection) -> list[IncidentEvent]:
+    """Those dispatch has not decided about yet, oldest first."""
+    table = incident_events.c
+    rows = conn.execute(select(incident_events).where(table.planned_at.is_(None)).order_by(table.at, table.id))
+    return [IncidentEvent(row.id, row.incident_id, EventKind(row.kind), row.at, row.late) for row in rows]
+
+
+def mark_planned(conn: Connection, ids: Collection[int], now: datetime) -> None:
+    """Raises Conflict when another dispatcher has decided about one of them already."""
+    table = incident_events.c
+    done = 0
+    for chunk in _chunks(sorted(ids)):
+        statement = update(incident_events).where(table.id.in_(chunk), table.planned_at.is_(None))
+        done += conn.execute(statement.values(planned_at=now)).rowcount
+    if done != len(set(ids)):
+        raise Conflict("another agent is dispatching the same events")
+
+
+def tellings_of(conn: Connection, incident_ids: Collection[str]) -> list[Telling]:
+    found: list[Telling] = []
+    for chunk in _chunks(sorted(set(incident_ids))):
+        found.extend(map(_telling, conn.execute(select(tellings).where(tellings.c.incident_id.in_(chunk)))))
+    return found
+
+
+def open_tellings(conn: Connection, group_keys: Collection[str]) -> list[Telling]:
+    """What these groups were told of and not yet told to be over."""
+    found: list[Telling] = []
+    for chunk in _chunks(sorted(set(group_keys))):
+        condition = and_(tellings.c.group_key.in_(chunk), tellings.c.resolved_told_at.is_(None))
+        found.extend(map(_telling, conn.execute(select(tellings).where(condition))))
+    return found
+
+
+def save_tellings(conn: Connection, changed: Iterable[Telling]) -> None:
+    for one in changed:
+        key = and_(tellings.c.group_key == one.group_key, tellings.c.incident_id == one.incident_id)
+        values = {"opened_told_at": one.opened_told_at, "resolved_told_at": one.resolved_told_at}
+        if not conn.execute(update(tellings).where(key).values(values)).rowcount:
+            keys = {"group_key": one.group_key, "incident_id": one.incident_id}
+            conn.execute(insert(tellings).values(keys | values))
+
+
+def groups(conn: Connection, keys: Collection[str]) -> dict[str, datetime]:
+    """When each of them was told something last; groups never told are absent."""
+    found: dict[str, datetime] = {}
+    for chunk in _chunks(sorted(set(keys))):
+        rows = conn.execute(select(alert_groups).where(alert_groups.c.key.in_(chunk)))
+        found.update((row.key, row.notified_at) for row in rows)
+    return found
+
+
+def save_groups(
+    conn: Connection, changed: Mapping[str, datetime], before: Mapping[str, datetime]
+) -> None:
+    """before: as they were when it was decided. Raises Conflict when one was told meanwhile."""
+    for key, notified_at in changed.items():
+        if key not in before:
+            conn.execute(insert(alert_groups).values(key=key, notified_at=notified_at))
+            continue
+        mine = and_(alert_groups.c.key == key, alert_groups.c.notified_at == before[key])
+        if conn.execute(update(alert_groups).where(mine).values(notified_at=notified_at)).rowcount != 1:
+            raise Conflict("another agent has just told the same group")
+
+
+def groups_to_repeat(conn: Connection, notified_before: datetime) -> list[str]:
+    """Groups told no later than that which still have an open critical incident."""
+    rows = conn.execute(
+        select(alert_groups.c.key)
+        .distinct()
+        .join(tellings, tellings.c.group_key == alert_groups.c.key)
+        .join(incidents, incidents.c.id == tellings.c.incident_id)
+        .where(
+            incidents.c.ends_at.is_(None),
+            incidents.c.severity == Severity.CRITICAL.value,
+            tellings.c.resolved_told_at.is_(None),
+            alert_groups.c.notified_at <= notified_before,
+        )
+    )
+    return [row.key for row in rows]
+
+
+def prune(conn: Connection, before: datetime) -> int:
+    """Forgets what ended before. Facts of an incident that is still open are kept: they must stay known."""
+    table = incidents.c
+    still_waiting = exists().where(
+        incident_events.c.incident_id == table.id, incident_events.c.planned_at.is_(None)
+    )
+    gone = conn.execute(delete(incidents).where(table.ends_at < before, ~still_waiting)).rowcount
+    orphan = ~exists().where(table.id == occurrences.c.incident_id)
+    conn.execute(delete(occurrences).where(occurrences.c.at < before, orphan))
+    orphan = ~exists().where(table.id == incident_events.c.incident_id)
+    conn.execute(delete(incident_events).where(incident_events.c.at < before, orphan))
+    conn.execute(delete(tellings).where(~exists().where(table.id == tellings.c.incident_id)))
+    silent = ~exists().where(tellings.c.group_key == alert_groups.c.key)
+    conn.execute(delete(alert_groups).where(alert_groups.c.notified_at < before, silent))
+    return gone
+
+
+def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+def _event_values(event: IncidentEvent) -> dict[str, Any]:
+    return {
+        "incident_id": event.incident_id,
+        "kind": event.kind.value,
+        "at": event.at,
+        "late": event.late,
+    }
+
+
+def _occurrence_values(one: Occurrence) -> dict[str, Any]:
+    return {
+        "fingerprint": one.fingerprint,
+        "occurrence": one.occurrence,
+        "incident_id": one.incident_id,
+        "at": one.at,
+    }
+
+
+def _telling(row: Row[Any]) -> Telling:
+    return Telling(row.group_key, row.incident_id, row.opened_told_at, row.resolved_told_at)

@@ -1,0 +1,68 @@
+"""From an instance's settings to a connection. Opens nothing: the first request does."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from monitor.clock import Clock, SystemClock
+from monitor.errors import SettingsError
+from monitor.settings import InstanceSettings, Settings
+from monitor.sfcc.connect import Access, Connection, connect
+
+SYSTEM_PREFIX = "sfcc-"
+CONTEXT = ("sfcc-site-archive-import*", "sfcc-search-index-*", "sfcc-*replication*")
+"""System jobs kept as context: they change what customer jobs work on. The rest is noise every minute."""
+
+
+def wanted(instance: InstanceSettings) -> Callable[[str], bool]:
+    """Which jobs are kept: all of the customer's, and those system jobs that explain something."""
+    globs = (*CONTEXT, *instance.include_system_jobs)
+    return lambda job_id: (
+        not job_id.startswith(SYSTEM_PREFIX) or any(fnmatchcase(job_id, glob) for glob in globs)
+    )
+
+
+def access(instance: InstanceSettings) -> Access:
+    client = instance.ocapi if instance.ocapi.client_id else instance
+    basic = instance.webdav if instance.webdav.username else instance
+    secret = client.secret(f"client secret of {instance.name}")
+    assert client.client_id is not None and secret is not None  # noqa: S101, PT018 - the settings were checked
+    return Access(
+        instance=instance.name,
+        server=instance.server,
+        webdav_server=instance.webdav_server,
+        account_manager_host=instance.account_manager_host,
+        client_id=client.client_id,
+        client_secret=secret,
+        username=basic.username,
+        password=basic.access_key(f"WebDAV access key of {instance.name}"),
+        ca_file=None if instance.ca_file is None else str(instance.ca_file),
+        verify=not instance.selfsigned,
+    )
+
+
+def connection(
+    instance: InstanceSettings, clock: Clock, count: Callable[[str, str], None], stopping: threading.Event
+) -> Connection:
+    """Waits end early when `stopping` is set."""
+    return connect(
+        access(instance),
+        now=clock.now,
+        monotonic=time.monotonic,  # tokens live by the real clock, also where the demo's runs faster
+        sleep=lambda seconds: None if clock.wait(stopping, seconds) else None,
+        count=count,
+        keep=wanted(instance),
+    )
+
+
+def connection_to(settings: Settings, name: str) -> Connection:
+    """For commands, outside of a running agent; raises SettingsError for an unknown instance."""
+    for instance in settings.instances:
+        if instance.name == name:
+            return connection(instance, SystemClock(), lambda _api, _outcome: None, threading.Event())
+    raise SettingsError([f"the settings have no instance {name!r}"])

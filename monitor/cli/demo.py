@@ -1,0 +1,117 @@
+"""`demo`: a simulated night of imports at sixty times its speed, and the agent watching it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from alerts.notifier import Capabilities
+from pydantic import SecretStr
+
+from alerts.model import Message
+from monitor import logs
+from monitor.app import App
+from monitor.clock import ScaledClock
+from monitor.settings import InstanceSettings, Settings
+
+SPEED = 60.0
+TICK = 6.0
+"""Seconds of the demo's time between turns of the loops: a tenth of a real one."""
+
+_WIDTH = 100
+
+
+class ConsoleNotifier:
+    """Prints a message as chat would show it, its file by name, size and telling lines."""
+
+    name = "console"
+    capabilities = Capabilities(format="text", body_max_bytes=32_768, files=True, max_file_bytes=5_000_000)
+
+    def send(self, message: Message) -> None:
+        colour = (
+            "green"
+            if message.resolved
+            else {"critical": "red", "warning": "yellow"}.get(message.severity, "cyan")
+        )
+        click.echo()
+        click.secho(f"┃ {message.title}", fg=colour, bold=True)
+        for line in message.body.splitlines():
+            click.echo(f"{click.style('┃', fg=colour)} {line}")
+        for file in message.files:
+            click.echo(f"{click.style('┃', fg=colour)} 📎 {file.name} ({len(file.content):,} bytes)")
+
+
+@click.command(epilog="Example: sfcc-job-monitor demo --seconds 40")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), help="End after that many seconds, with exit code 0."
+)
+@click.option("--listen", default="127.0.0.1:9985", show_default=True, help="Where the metrics are served.")
+def demo(seconds: float | None, listen: str) -> None:
+    """A night of Akeneo imports on a simulated instance, sixty times as fast, and the agent watching it."""
+    from monitor.cli.run import leave, stop_event
+    from monitor.simulator import SCENARIOS, Simulator
+    from monitor.simulator import ScaledClock as WorldClock
+
+    stop = stop_event()
+    logs.configure("error", "text")
+    start = datetime.now(UTC).replace(hour=1, minute=58, second=0, microsecond=0)
+    click.echo("preparing a simulated instance with five days of history …", err=True)
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcc-job-monitor-demo-")))
+        world = SCENARIOS["akeneo-night"](WorldClock(start, SPEED))
+        simulator = stack.enter_context(Simulator(world))
+        settings = _settings(simulator.url, f"sqlite:///{directory / 'state.sqlite'}", listen)
+        app = App(
+            settings, clock=ScaledClock(start, SPEED), notifiers={"console": ConsoleNotifier()}, tick=TICK
+        )
+        app.start()
+        _introduce(app, simulator.url)
+        _wait(stop, seconds)
+        clean = app.stop()
+        click.echo("\nthe demo is over; `sfcc-job-monitor --help` shows the rest", err=True)
+    leave(clean=clean)
+
+
+def _settings(server: str, state: str, listen: str) -> Settings:
+    from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+
+    for name in [name for name in os.environ if name.startswith("SFCC_MONITOR_")]:
+        del os.environ[name]  # the demo is the same on every machine
+    instance = InstanceSettings(
+        name="demo",
+        server=server,
+        account_manager_host=server,
+        client_id=DEMO_CLIENT_ID,
+        client_secret=SecretStr(DEMO_CLIENT_SECRET),
+        type="production",
+    )
+    return Settings(
+        instances=[instance],
+        state=state,
+        listen=listen,
+        group_wait=timedelta(seconds=10),
+        group_interval=timedelta(minutes=1),
+    )
+
+
+def _introduce(app: App, server: str) -> None:
+    click.echo(
+        f"""
+A night of imports, sixty times as fast: one second is a minute. It is 01:58 on the instance.
+Around 02:12 an import fails; around 02:30 a full import starts while a differential one still runs.
+
+  instance (simulated)  {server}
+  metrics               {app.endpoint_url}/metrics
+  health                {app.endpoint_url}/healthz  {app.endpoint_url}/readyz
+
+Alerts, as they would arrive in chat (Ctrl-C ends the demo):"""
+    )
+
+
+def _wait(stop: threading.Event, seconds: float | None) -> None:
+    stop.wait(seconds)

@@ -1,0 +1,126 @@
+"""How long a series usually takes: median and spread of ln(duration), and the limits made of them.
+
+Knows durations, not conditions. Robust numbers (median, MAD) because one night of trouble must not
+move them, and a fresh start once the job has genuinely changed, because otherwise they would call
+every run after a migration slow for weeks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+
+from monitor.detect.classify import outcome
+from monitor.detect.streak import by_end
+from monitor.model import Execution, Outcome
+from monitor.policy import JobPolicy
+
+RUNS = 30
+RUNS_NEEDED = 5
+CHANGE_RUNS = 5
+"""So many runs outside on one side, one after another and alike, are a genuine change."""
+
+CHANGE_SPREAD = 1.25
+FLOOR = timedelta(minutes=2)
+"""A job of seconds may take two minutes more without being called slow."""
+
+_PLAIN = JobPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """sigma: spread of ln(seconds). upper, lower: beyond them a run is slow, or fast. n: runs behind it."""
+
+    median: timedelta
+    sigma: float
+    upper: timedelta
+    lower: timedelta
+    n: int
+    p90: timedelta
+
+
+def baseline(runs: Iterable[Execution], job: JobPolicy = _PLAIN) -> Baseline | None:
+    """Of the good runs of one series, in any order; None while fewer than five of them are known."""
+    good = [run for run in runs if outcome(run, job) in {Outcome.OK, Outcome.DEGRADED}]
+    good.sort(key=by_end)
+    return of_durations([length for run in good if (length := duration(run)) is not None])
+
+
+def duration(run: Execution) -> timedelta | None:
+    if run.duration is not None:
+        return run.duration
+    if run.start_time is not None and run.end_time is not None:
+        return run.end_time - run.start_time
+    return None
+
+
+def of_durations(durations: Sequence[timedelta]) -> Baseline | None:
+    """durations: of good runs, oldest first."""
+    seconds = [length.total_seconds() for length in durations if length > timedelta()]
+    return _limits(_since_last_change(seconds)[-RUNS:])
+
+
+def _since_last_change(seconds: Sequence[float]) -> list[float]:
+    """Runs outside are measured by those before them: a change must not bend the ruler."""
+    known: list[float] = []
+    outside: list[float] = []
+    ruler: Baseline | None = None
+    for length in seconds:
+        side = _side(length, ruler)
+        if outside and side != _side(outside[-1], ruler):
+            known, outside = known + outside, []
+            ruler = _limits(known[-RUNS:])
+            side = _side(length, ruler)
+        if not side:
+            known.append(length)
+            ruler = _limits(known[-RUNS:])
+            continue
+        outside.append(length)
+        if _alike(outside[-CHANGE_RUNS:]):
+            known, outside = outside[-CHANGE_RUNS:], []
+            ruler = _limits(known)
+    return known + outside
+
+
+def _alike(latest: Sequence[float]) -> bool:
+    return len(latest) == CHANGE_RUNS and max(latest) <= CHANGE_SPREAD * min(latest)
+
+
+def _side(length: float, ruler: Baseline | None) -> int:
+    if ruler is None:
+        return 0
+    return (length > ruler.upper.total_seconds()) - (length < ruler.lower.total_seconds())
+
+
+def _limits(seconds: Sequence[float]) -> Baseline | None:
+    count = len(seconds)
+    if count < RUNS_NEEDED:
+        return None
+    logs = [math.log(length) for length in seconds]
+    middle = median(logs)
+    sigma = 1.4826 * median(abs(log - middle) for log in logs) * (1 + 6 / count)
+    usual, ordered = math.exp(middle), sorted(seconds)
+    floor = max(1.5 * usual, usual + FLOOR.total_seconds())
+    ceiling = 3 * ordered[-1]
+    p10, p90 = _quantile(ordered, 0.1), _quantile(ordered, 0.9)
+    # The ceiling also stands inside: exp() of a wild spread would not be a number any more.
+    wide = math.exp(min(middle + 5 * sigma, math.log(ceiling)))
+    return Baseline(
+        median=timedelta(seconds=usual),
+        sigma=sigma,
+        upper=timedelta(seconds=max(min(max(wide, 1.5 * p90), ceiling), floor)),
+        lower=timedelta(seconds=min(usual / 5, math.exp(middle - 5 * sigma), p10 / 2)),
+        n=count,
+        p90=timedelta(seconds=p90),
+    )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Linear between the two nearest."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)

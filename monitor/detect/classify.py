@@ -1,0 +1,104 @@
+"""What one run was: its outcome, who started it, which step broke, and what for.
+
+Knows one run at a time, never its neighbours. The platform overloads `status` (a status word while a
+run is active, its exit code afterwards) and lets custom steps exit with any text, so failure is what
+any of three places says, and everything unknown stays visible as unknown instead of turning into ok.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from monitor.detect.sameness import stable
+from monitor.model import SUPERSEDED_WORDS, Execution, ExitStatus, Outcome, Step, Trigger
+from monitor.policy import FAILURE_CODES, JobPolicy, Policy
+
+
+def outcome(execution: Execution, job: JobPolicy) -> Outcome:
+    if execution.is_superseded:
+        return Outcome.SUPERSEDED
+    if execution.is_vanished:
+        return Outcome.VANISHED
+    if not execution.is_final:
+        return Outcome.ACTIVE
+    if execution.execution_status == "aborted":
+        return Outcome.ABORTED
+    return _finished(execution, job)
+
+
+def trigger(execution: Execution, policy: Policy) -> Trigger:
+    if execution.user_login and execution.user_login not in policy.scheduler_logins:
+        return Trigger.MANUAL
+    if execution.client_id and execution.client_id not in policy.scheduler_clients:
+        return Trigger.API
+    return Trigger.SCHEDULE
+
+
+def failed_step(execution: Execution, failure_codes: Sequence[str] = FAILURE_CODES) -> Step | None:
+    """The last step that failed and says why; else the last that failed."""
+    broken = [step for step in execution.steps or () if _step_failed(step, failure_codes)]
+    telling = [step for step in broken if step.exit_status and step.exit_status.message]
+    return (telling or broken or [None])[-1]
+
+
+def exit_code(of: Execution | Step) -> str | None:
+    """The exit code; the `status` text is the same thing where the exit status is missing or hidden."""
+    return (of.exit_status and of.exit_status.code) or of.status or None
+
+
+def message(execution: Execution, step: Step | None) -> str:
+    """Why it failed, as the platform says it: the step's own words before the run's."""
+    sources = (step and step.exit_status, execution.exit_status)
+    return next((source.message for source in sources if source and source.message), "")
+
+
+def cause(execution: Execution, failure_codes: Sequence[str] = FAILURE_CODES) -> str:
+    """Step, code and message without what differs from run to run: equal trouble gives equal text."""
+    step = failed_step(execution, failure_codes)
+    parts = (
+        "aborted" if execution.execution_status == "aborted" else "",
+        step.step_id if step else "",
+        exit_code(step or execution) or "",
+        stable(message(execution, step)),
+    )
+    return " | ".join(part for part in parts if part) or execution.execution_status
+
+
+def _finished(execution: Execution, job: JobPolicy) -> Outcome:
+    word = execution.exit_status.status if execution.exit_status else None
+    code = exit_code(execution)
+    if _says_error(execution.exit_status, code, job.failure_codes):
+        return Outcome.FAILED
+    if not word and not code:
+        return Outcome.UNKNOWN
+    return Outcome.DEGRADED if _is_degraded(execution, job) else Outcome.OK
+
+
+def _is_degraded(execution: Execution, job: JobPolicy) -> bool:
+    if any(_step_failed(step, job.failure_codes) for step in execution.steps or ()):
+        return True
+    return any(_matches(code, job.warn_codes) for code in _codes(execution))
+
+
+def _codes(execution: Execution) -> Iterator[str]:
+    for part in (execution, *(execution.steps or ())):
+        if code := exit_code(part):
+            yield code
+
+
+def _step_failed(step: Step, failure_codes: Sequence[str]) -> bool:
+    """A step that was restarted is told by its later attempt."""
+    if step.execution_status in SUPERSEDED_WORDS:
+        return False
+    return step.execution_status == "aborted" or _says_error(step.exit_status, exit_code(step), failure_codes)
+
+
+def _says_error(exit_status: ExitStatus | None, code: str | None, failure_codes: Sequence[str]) -> bool:
+    if exit_status and (exit_status.status or "").lower() == "error":
+        return True
+    return code is not None and (code.upper() == "ERROR" or _matches(code, failure_codes))
+
+
+def _matches(code: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(code, glob) for glob in globs)

@@ -1,0 +1,185 @@
+"""What an alert says: one sentence, then the facts that help, most important first.
+
+Decides nothing: it is handed an episode or a meeting and finds words. Lines whose fact is unknown are
+left out instead of saying so, except the log, because people look for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+from monitor.detect.baseline import duration
+from monitor.detect.classify import exit_code, failed_step, message, outcome, trigger
+from monitor.detect.pairs import Episode as Encounter
+from monitor.detect.streak import Episode
+from monitor.detect.subject import Subject, is_system
+from monitor.detect.words import OUTCOME_WORDS, moment, one_line, span, started_by, times
+from monitor.detect.model import Facts
+from monitor.model import Execution, Outcome, Trigger
+from monitor.policy import JobPolicy, Policy
+
+Lines = tuple[tuple[str, str], ...]
+
+JUST_BEFORE = timedelta(hours=1)
+JUST_BEFORE_LINES = 3
+NOISE = 3
+"""A system job that ran more often than this within the hour is routine, not a change."""
+
+
+def failure(subject: Subject, episode: Episode) -> str:
+    newest, count = episode.newest, len(episode.bad)
+    run = f"run {newest.id}" + (f" for {subject.site}" if subject.site else "")
+    how = _how_it_failed(newest, subject.job)
+    if count == 1:
+        return f"{run[0].upper()}{run[1:]} {how}."
+    since = moment(subject.end(episode.bad[0]), subject.facts.seen_until)
+    return f"{count} runs failed since {since}; the newest, {run}, {how}."
+
+
+def failure_facts(subject: Subject, episode: Episode) -> Lines:
+    newest, job = episode.newest, subject.job
+    return _said(
+        ("Impact", job.impact),
+        ("Since", _since(subject, episode)),
+        _error(newest, job),
+        ("Duration", _duration(subject, newest)),
+        ("Started", _started(newest, subject.policy, subject.facts)),
+        ("Just before", _just_before(subject, episode.bad[0])),
+        ("Last success", _last_success(subject)),
+        ("Owner", job.owner),
+        ("Runbook", job.runbook),
+        ("No log", "" if newest.is_log_file_existing is not False else "the platform says this run has none"),
+    )
+
+
+def recovery(subject: Subject, good: Execution) -> str:
+    who = trigger(good, subject.policy)
+    word = OUTCOME_WORDS[outcome(good, subject.job)]
+    ended = f"ended {word} at {moment(subject.end(good), subject.facts.seen_until)}"
+    if word == OUTCOME_WORDS[Outcome.FAILED] or who is Trigger.SCHEDULE:
+        return f"run {good.id} {ended}"
+    if who is Trigger.MANUAL:
+        return f"repaired by hand by {good.user_login}: run {good.id} {ended}"
+    return f"run {good.id}, started through the API by client {good.client_id}, {ended}"
+
+
+def overlap(episode: Encounter, facts: Facts) -> str:
+    later, earlier = episode.first.later, episode.first.earlier
+    began = moment(later.start, facts.seen_until)
+    before = moment(earlier.start, facts.seen_until)
+    other = "another run of it" if episode.kind.same_series else earlier.run.job_id
+    said = f"{later.run.job_id} started at {began} while {other} was running since {before}"
+    return f"{said}; full and differential imports exclude each other." if episode.kind.full_differential else f"{said}."
+
+
+def overlap_facts(episode: Encounter, facts: Facts, policy: Policy) -> Lines:
+    later, earlier = episode.first.later.run, episode.first.earlier.run
+    jobs = [policy.job(later.job_id), policy.job(earlier.job_id)]
+    return _said(
+        ("Impact", _first(job.impact for job in jobs)),
+        ("Together", _together(episode, facts)),
+        ("Later", f"{_naming(later)}, started {_started(later, policy, facts)}"),
+        ("Earlier", f"{_naming(earlier)}, started {_started(earlier, policy, facts)}"),
+        ("Group", "" if episode.kind.same_series else episode.kind.group),
+        ("Owner", _first(job.owner for job in jobs)),
+        ("Runbook", _first(job.runbook for job in jobs)),
+    )
+
+
+def parting(episode: Encounter, facts: Facts) -> str:
+    gone = episode.last.first_to_end
+    return f"{gone.run.job_id} (run {gone.run.id}) ended at {moment(gone.end, facts.seen_until)}"
+
+
+def _said(*lines: tuple[str, str]) -> Lines:
+    return tuple(line for line in lines if line[1])
+
+
+def _how_it_failed(run: Execution, job: JobPolicy) -> str:
+    step = failed_step(run, job.failure_codes)
+    place = f" in step {step.step_id}" if step else ""
+    if run.execution_status == "aborted":
+        return f"was aborted{place}"
+    return f"ended with {exit_code(step or run) or 'an error'}{place}"
+
+
+def _since(subject: Subject, episode: Episode) -> str:
+    since = moment(subject.end(episode.opener), subject.facts.seen_until)
+    count = len(episode.bad)
+    return since if count == 1 else f"{since}, failed {times(count)}"
+
+
+def _error(run: Execution, job: JobPolicy) -> tuple[str, str]:
+    step = failed_step(run, job.failure_codes)
+    code, text = exit_code(step or run), one_line(message(run, step))
+    if step is None:
+        return ("Error", ": ".join(part for part in (code, text) if part))
+    kind = f" ({step.step_type_id})" if step.step_type_id else ""
+    return ("Failed step", ": ".join(part for part in (step.step_id + kind, code, text) if part))
+
+
+def _duration(subject: Subject, run: Execution) -> str:
+    took, usual = duration(run), subject.baseline
+    parts = [span(took)] if took is not None else []
+    if usual is not None:
+        parts.append(f"usually {span(usual.median)}, at most {span(usual.upper)}")
+    return "; ".join(parts)
+
+
+def _started(run: Execution, policy: Policy, facts: Facts) -> str:
+    who = started_by(run, trigger(run, policy))
+    when = f" at {moment(run.began, facts.seen_until)}" if run.began else ""
+    attempt = ""
+    if run.max_retries and run.current_retry_attempt is not None:
+        attempt = f", attempt {run.current_retry_attempt + 1} of {run.max_retries + 1}"
+    return f"{who}{when}{attempt}"
+
+
+def _just_before(subject: Subject, run: Execution) -> str:
+    """What else was started within the hour before: what people ask first."""
+    facts = subject.facts
+    if run.began is None:
+        return ""
+    first = bisect_left(facts.executions, run.began - JUST_BEFORE, key=lambda one: one.began or facts.seen_until)
+    last = bisect_left(facts.executions, run.began, key=lambda one: one.began or facts.seen_until)
+    hour = [one for one in facts.executions[first:last] if one.job_id != run.job_id]
+    often = Counter(one.job_id for one in hour)
+    telling = [one for one in hour if _is_change(one, often[one.job_id], subject.policy)]
+    return "; ".join(_change(one, subject) for one in reversed(telling[-JUST_BEFORE_LINES:]))
+
+
+def _is_change(run: Execution, often: int, policy: Policy) -> bool:
+    if is_system(run.job_id):
+        return often <= NOISE
+    return trigger(run, policy) is Trigger.MANUAL
+
+
+def _change(run: Execution, subject: Subject) -> str:
+    word = OUTCOME_WORDS[outcome(run, subject.policy.job(run.job_id))]
+    return f"{run.job_id} ({word}), started {_started(run, subject.policy, subject.facts)}"
+
+
+def _last_success(subject: Subject) -> str:
+    for run, how in reversed(subject.final):
+        if how in {Outcome.OK, Outcome.DEGRADED}:
+            return moment(subject.end(run), subject.facts.seen_until)
+    return f"none in the last {len(subject.final)} runs" if len(subject.final) > 1 else ""
+
+
+def _together(episode: Encounter, facts: Facts) -> str:
+    began = moment(episode.start, facts.seen_until)
+    if episode.end is None:
+        return f"since {began}"
+    length = span(episode.end - episode.start)
+    return f"{length}, from {began} to {moment(episode.end, facts.seen_until)}"
+
+
+def _naming(run: Execution) -> str:
+    return f"{run.job_id}, run {run.id}"
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")

@@ -1,0 +1,225 @@
+"""`failed`: the last runs of a series ended badly, and the platform is not about to try again.
+
+Pure over the runs that are kept. A streak longer than them loses its oldest runs: `since` and the
+occurrences then begin later than they did; the incident keeps the start it was opened with.
+An attempt that waits for its retry is no run yet, neither good nor bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from alerts.model import Finding, Json, Severity
+from monitor.detect import describe
+from monitor.detect.classify import cause
+from monitor.detect.model import Decision, Facts, State
+from monitor.detect.refs import attachment_ref
+from monitor.detect.retries import Retry, Standing, is_attempt, retry
+from monitor.detect.severity import severity
+from monitor.detect.streak import Episode, Streak, Verdict, by_end, streak
+from monitor.detect.subject import Subject, subjects
+from monitor.detect.words import OUTCOME_WORDS, called, moment
+from monitor.model import Execution, Outcome, RunId
+from monitor.policy import Policy
+
+CONDITION = "failed"
+GOOD = frozenset({Outcome.OK, Outcome.DEGRADED})
+
+
+def failed(facts: Facts, policy: Policy) -> Iterator[Decision]:
+    for subject in subjects(facts, policy):
+        look = _Look(subject)
+        yield from _over(subject, look.streak, CONDITION)
+        yield _now(look)
+        if subject.job.aborted_is == "info":
+            yield from _aborted(subject)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The runs of one series as this condition sees them."""
+
+    subject: Subject
+
+    @cached_property
+    def retries(self) -> Mapping[RunId, Retry]:
+        """Of the failed attempts that the platform may repeat."""
+        subject, job = self.subject, self.subject.job
+        if job.alert_on_retry:
+            return {}
+        active = tuple((run, Outcome.ACTIVE) for run in subject.runs if not run.is_final)
+        runs, wait, seen = (*subject.final, *active), subject.policy.retry_wait, subject.facts.seen_until
+        return {
+            run.run_id: retry(run, runs, wait, seen)
+            for run, outcome in subject.final
+            if outcome is Outcome.FAILED and is_attempt(run)
+        }
+
+    @cached_property
+    def judged(self) -> tuple[tuple[Execution, Verdict], ...]:
+        looked = ((run, self._verdict(run, outcome)) for run, outcome in self.subject.final)
+        return tuple((run, verdict) for run, verdict in looked if verdict is not None)
+
+    @cached_property
+    def streak(self) -> Streak:
+        job = self.subject.job
+        return streak(self.judged, job.failure_threshold, job.recovery_threshold)
+
+    def _verdict(self, run: Execution, outcome: Outcome) -> Verdict | None:
+        job = self.subject.job
+        if outcome in GOOD:
+            return Verdict.GOOD
+        if outcome is Outcome.FAILED:
+            attempt = self.retries.get(run.run_id)
+            return Verdict.BAD if attempt is None or attempt.standing is Standing.COUNTS else None
+        if outcome is Outcome.ABORTED:
+            return None if job.aborted_is == "info" else Verdict.BAD
+        # A run is only ever repeated because it failed; told at once, it must not vanish again later.
+        repeated = job.alert_on_retry and run.execution_status == "retried"
+        return Verdict.BAD if repeated else None
+
+
+def _now(look: _Look) -> Decision:
+    job, current, bad = look.subject.job, look.streak.current, look.streak.bad
+    if current is not None:
+        return _holding(look.subject, current)
+    if waiting := _awaited(look):
+        return waiting
+    if bad:
+        reason = f"{len(bad)} of {job.failure_threshold} failures needed"
+        return _decision(look.subject, State.WAITING, reason, numbers={"executions": _ids(bad)})
+    state, reason = _quiet_state(look)
+    return _decision(look.subject, state, reason)
+
+
+def _holding(subject: Subject, episode: Episode) -> Decision:
+    count = len(episode.bad)
+    if episode.good:
+        reason = f"{len(episode.good)} of {subject.job.recovery_threshold} good runs needed to recover"
+    elif count == 1:
+        reason = "last run was aborted" if episode.newest.execution_status == "aborted" else "last run failed"
+    else:
+        reason = f"last {count} runs failed" if subject.job.recovery_threshold == 1 else f"{count} runs failed"
+    numbers = {"executions": _ids(episode.bad), "good": len(episode.good)}
+    return _decision(
+        subject, State.HOLDS, reason, numbers=numbers, finding=_finding(subject, episode, CONDITION)
+    )
+
+
+def _awaited(look: _Look) -> Decision | None:
+    """The newest failed attempt that a running or an expected one will tell about."""
+    subject = look.subject
+    for run, _ in reversed(subject.final):
+        attempt = look.retries.get(run.run_id)
+        if attempt is None or attempt.standing is Standing.COUNTS:
+            continue
+        said = f"attempt {(run.current_retry_attempt or 0) + 1} of {(run.max_retries or 0) + 1} failed"
+        if attempt.by is None:
+            until = moment(attempt.until, subject.facts.seen_until)
+            numbers: dict[str, Json] = {"executions": [run.id], "until": attempt.until.isoformat()}
+            reason = f"{said}, waiting for the retry until {until}"
+            return _decision(subject, State.WAITING, reason, numbers=numbers)
+        if not attempt.by.is_final:
+            numbers = {"executions": [run.id, attempt.by.id]}
+            return _decision(subject, State.WAITING, f"{said}, the next is running", numbers=numbers)
+    return None
+
+
+def _quiet_state(look: _Look) -> tuple[State, str]:
+    final = look.subject.final
+    if not final:
+        return State.UNKNOWN, "no finished run known"
+    word = OUTCOME_WORDS[final[-1][1]]
+    if not look.judged:
+        return State.UNKNOWN, f"last run {word}, and none before it tells more"
+    if final[-1][0].run_id == look.judged[-1][0].run_id:
+        return State.CLEAR, f"last run {word}"
+    return State.CLEAR, f"last run {word}, the last that tells was ok"
+
+
+def _over(subject: Subject, found: Streak, condition: str) -> Iterator[Decision]:
+    for episode in found.over:
+        if any(run.run_id in subject.facts.fresh for run in episode.runs):
+            finding = _finding(subject, episode, condition)
+            reason = f"{len(episode.bad)} failed, then {finding.resolution}"
+            numbers = {"executions": _ids(episode.bad), "recovered_by": _ids(episode.good)}
+            yield _decision(subject, State.OVER, reason, numbers=numbers, finding=finding)
+
+
+def _aborted(subject: Subject) -> Iterator[Decision]:
+    """Aborted runs where they count as information: a finding of its own beside the streak of failures."""
+    verdicts = {outcome: Verdict.GOOD for outcome in (*GOOD, Outcome.FAILED)} | {Outcome.ABORTED: Verdict.BAD}
+    found = streak(((run, verdicts[how]) for run, how in subject.final if how in verdicts), 1, 1)
+    for decision in _over(subject, found, CONDITION):
+        yield replace(decision, finding=decision.finding and _as_info(decision.finding))
+    if found.current is not None:
+        finding = _as_info(_finding(subject, found.current, CONDITION))
+        numbers = {"executions": _ids(found.current.bad)}
+        yield _decision(subject, State.HOLDS, "last run was aborted", numbers=numbers, finding=finding)
+
+
+def _as_info(finding: Finding) -> Finding:
+    labels = {**finding.labels, "outcome": Outcome.ABORTED.value}
+    return replace(finding, severity=Severity.INFO, labels=labels)
+
+
+def _finding(subject: Subject, episode: Episode, condition: str) -> Finding:
+    job, newest, facts = subject.job, episode.newest, subject.facts
+    quiet = "first_read" if episode.is_backfilled else None
+    wants_log = quiet is None and job.attach != "none" and newest.is_log_file_existing is not False
+    return Finding(
+        source=facts.instance,
+        condition=condition,
+        labels=subject.labels,
+        severity=severity(condition, Severity.CRITICAL, job, subject.policy),
+        since=subject.end(episode.opener),
+        occurrences=tuple(_ids(episode.bad)),
+        cause=cause(newest, job.failure_codes),
+        name=called(subject.series.job_id, job),
+        place=facts.instance,
+        summary=describe.failure(subject, episode),
+        facts=describe.failure_facts(subject, episode),
+        evidence=_evidence(subject, episode),
+        ends_at=subject.end(episode.good[-1]) if episode.is_over else None,
+        resolution=describe.recovery(subject, episode.good[-1]) if episode.is_over else "",
+        attachments=(attachment_ref(newest.key),) if wants_log else (),
+        quiet=quiet,
+    )
+
+
+def _evidence(subject: Subject, episode: Episode) -> dict[str, Json]:
+    usual = subject.baseline
+    return {
+        "executions": _ids(episode.bad),
+        "recovered_by": _ids(episode.good),
+        "failure_threshold": subject.job.failure_threshold,
+        "recovery_threshold": subject.job.recovery_threshold,
+        "usual_seconds": round(usual.median.total_seconds(), 3) if usual else None,
+        "upper_limit_seconds": round(usual.upper.total_seconds(), 3) if usual else None,
+    }
+
+
+def _decision(
+    subject: Subject,
+    state: State,
+    reason: str,
+    *,
+    numbers: Mapping[str, Json] | None = None,
+    finding: Finding | None = None,
+) -> Decision:
+    thresholds = {"needed": subject.job.failure_threshold, "good_needed": subject.job.recovery_threshold}
+    return Decision(
+        CONDITION,
+        (subject.series.job_id,),
+        state,
+        reason,
+        scope=subject.series.scope,
+        numbers=thresholds | dict(numbers or {}),
+        finding=finding,
+    )
+
+
+def _ids(runs: tuple[Execution, ...]) -> list[str]:
+    return [run.id for run in sorted(runs, key=by_end)]

@@ -1,0 +1,174 @@
+"""Opens the state: one SQLite file, or a PostgreSQL database for several replicas.
+
+Every transaction that may write takes SQLite's write lock at its first statement (`BEGIN IMMEDIATE`):
+with the driver's own rules, reading and then writing in one transaction loses updates without an error.
+Readers use `reading`, which waits for nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
+
+from monitor.errors import StateError
+from monitor.history.trouble import place, state_errors
+
+__all__ = ["HEAD", "open_state", "place", "prepare", "reading", "state_errors"]
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`."""
+
+BUSY_TIMEOUT = 10.0
+"""Seconds a writer waits for another one on SQLite."""
+
+_READING = "state_reading"
+_READING_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {_READING: True},
+    "postgresql": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
+}
+_MIGRATION_LOCK = 0x5FCC_10B5
+"""Key of PostgreSQL's advisory lock: any constant that no other program in that database uses."""
+
+_POSTGRES_OPTIONS: dict[str, Any] = {
+    "application_name": "sfcc-job-monitor",
+    "connect_timeout": 10,  # seconds
+    # Without these a vanished server is noticed after two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+
+
+def open_state(url: str) -> Engine:
+    """An engine for the state at this URL; nothing is connected yet, see `prepare`.
+
+    For SQLite the file and its directory are created when missing, readable by their owner alone.
+    """
+    parsed = _parse(url)
+    with state_errors(parsed):
+        if parsed.get_backend_name() == "sqlite":
+            return _open_sqlite(parsed)
+        return _open_postgres(parsed)
+
+
+def prepare(engine: Engine) -> None:
+    """Bring the tables to this release's version; cheap when they are there already."""
+    with state_errors(engine.url):
+        with reading(engine) as conn:
+            version = _version(conn)
+        _refuse_newer(engine, version)
+        if version != HEAD:
+            _migrate(engine)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one moment of the state, cannot write and never waits for a writer."""
+    with engine.connect() as conn:
+        conn.execution_options(**_READING_OPTIONS[engine.dialect.name])
+        with conn.begin():
+            yield conn
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The parser's own words may hold the password.
+        raise StateError(f"state: not a database URL; {_EXAMPLES}") from None
+    if parsed.drivername in {"postgres", "postgresql"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        raise StateError(f"state: {parsed.drivername!r} is no database this program can use; {_EXAMPLES}")
+    return parsed
+
+
+_EXAMPLES = "use sqlite:////var/lib/sfcc-job-monitor/state.db or postgresql+psycopg://user@host/database"
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if url.database in {None, "", ":memory:"}:
+        raise StateError(f"state {place(url)}: names no file, and the history must outlive the process")
+    if not str(url.database).startswith("file:"):
+        _create_private(Path(str(url.database)), url)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, hide_parameters=True)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_private(path: Path, url: URL) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StateError(
+            f"state {place(url)}: {error.strerror or error}; "
+            "check that its directory exists and that this user may write there"
+        ) from error
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # commits survive a loss of power
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    is_reading = bool(conn.get_execution_options().get(_READING, False))
+    conn.exec_driver_sql(f"PRAGMA query_only = {int(is_reading)}")
+    conn.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def _open_postgres(url: URL) -> Engine:
+    options = {name: value for name, value in _POSTGRES_OPTIONS.items() if name not in url.query}
+    try:
+        return create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
+    except ImportError as error:
+        raise StateError(
+            f"state {place(url)}: the driver for PostgreSQL is missing; "
+            "install it with: pip install 'sfcc-job-monitor[postgres]'"
+        ) from error
+
+
+def _version(conn: Connection) -> str | None:
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    return conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _refuse_newer(engine: Engine, version: str | None) -> None:
+    if version is not None and version > HEAD:
+        raise StateError(
+            f"state {place(engine.url)}: written by a newer release "
+            f"(version {version}, this one knows {HEAD}); "
+            "upgrade sfcc-job-monitor, or restore the backup made before the upgrade"
+        )
+
+
+def _migrate(engine: Engine) -> None:
+    # Alembic costs 200 ms to import, and is needed once a release.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "monitor.history:migrations")
+    with engine.begin() as conn:
+        if engine.dialect.name == "postgresql":
+            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        if _version(conn) == HEAD:  # another process was quicker
+            return
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")

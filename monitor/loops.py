@@ -1,0 +1,135 @@
+"""Threads that do a step again and again until told to stop.
+
+Knows nothing of what the steps do. A step that raises is logged and tried again: one bad row, job or
+target never ends the agent. Threads are daemons: what a step cannot finish in time is left to the
+next start, and nothing is lost by it.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from monitor.clock import Clock
+from monitor.errors import MonitorError
+
+log = logging.getLogger(__name__)
+
+MAX_PAUSE = 60.0
+"""Seconds between tries while a step keeps failing."""
+
+
+class Loop:
+    """Calls `step` every `interval` seconds of the clock; at once when woken."""
+
+    def __init__(self, name: str, step: Callable[[], object], clock: Clock, interval: float) -> None:
+        self._name = name
+        self._step = step
+        self._clock = clock
+        self._interval = interval
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.last_turn = clock.monotonic()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+
+    def join(self, seconds: float) -> bool:
+        self._thread.join(max(seconds, 0.0))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            failures = 0 if attempt(self._name, self._step) else failures + 1
+            self.last_turn = self._clock.monotonic()
+            pause = self._interval if failures == 0 else min(self._interval * 2**failures, MAX_PAUSE)
+            self._clock.wait(self._wake, pause)
+            if failures == 0:
+                self._wake.clear()
+
+
+class Rounds:
+    """Calls `step(key)` for each key every `interval` seconds, by a few threads; each key by one at a time.
+
+    A key that is late is done once, not once for each turn it missed. First turns are spread over the
+    interval's first part, so that hundreds of instances are not asked in the same second.
+    """
+
+    SPREAD = 0.1
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        step: Callable[[str], object],
+        clock: Clock,
+        interval: float,
+        workers: int = 8,
+    ) -> None:
+        self._step = step
+        self._clock = clock
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        start = clock.monotonic()
+        gap = interval * self.SPREAD / max(len(keys), 1)
+        self._due = [(start + index * gap, key) for index, key in enumerate(keys)]
+        heapq.heapify(self._due)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"poll-{number}", daemon=True)
+            for number in range(min(workers, len(keys)))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def join(self, deadline: Callable[[], float]) -> bool:
+        for thread in self._threads:
+            thread.join(max(deadline(), 0.0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                entry = heapq.heappop(self._due) if self._due else None
+            if entry is None:  # the other threads hold all keys
+                self._clock.wait(self._stopping, self._interval / 10)
+                continue
+            due, key = entry
+            if not self._clock.wait(self._stopping, due - self._clock.monotonic()):
+                attempt(key, functools.partial(self._step, key))
+                due = max(due + self._interval, self._clock.monotonic())
+            with self._lock:
+                heapq.heappush(self._due, (due, key))
+
+
+def attempt(name: str, step: Callable[[], object]) -> bool:
+    """Whether the step ran through; what it raised is in the log."""
+    try:
+        step()
+    except MonitorError as error:
+        log.error("%s: %s", name, error)  # noqa: TRY400 - the text says it all; no traceback for a full disk
+        return False
+    except Exception:
+        log.exception("%s: this should not happen; trying again", name)
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""The sample message of `test-alert`: looks like a real alert, says that it is none."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alerts.model import Attachment, Finding, Incident, Message, Notification, NotificationKind, Severity
+from alerts.notifier import Capabilities
+from alerts.render import render
+
+_LINES = (
+    "[{at:%Y-%m-%d %H:%M:%S.000} GMT] ERROR SystemJobThread|1|sample-job|ImportCatalog sample.Step - "
+    "this line stands for the last error of a failed step"
+)
+
+
+def sample_message(capabilities: Capabilities, incident_id: str, now: datetime) -> Message:
+    """What a failed run would look like at this target."""
+    line = _LINES.format(at=now)
+    attachment = Attachment("sample", "sample-job.log", (line + "\n").encode(), lines=(line,))
+    finding = Finding(
+        source="sample",
+        condition="failed",
+        labels={"sfcc_instance": "sample", "job_id": "sample-job"},
+        severity=Severity.INFO,
+        since=now - timedelta(minutes=1),
+        occurrences=("1",),
+        cause="sample",
+        name="sample-job",
+        place="sample",
+        summary="This is a test of sfcc-job-monitor: no job failed.",
+        facts=(("attached", "a log of one line, to see whether files arrive here"),),
+        attachments=("sample",),
+    )
+    incident = Incident(
+        id=incident_id,
+        fingerprint=finding.fingerprint,
+        source=finding.source,
+        condition=finding.condition,
+        labels=finding.labels,
+        severity=finding.severity,
+        name=finding.name,
+        place=finding.place,
+        summary=finding.summary,
+        facts=finding.facts,
+        evidence={},
+        causes=(finding.cause,),
+        count=1,
+        starts_at=finding.since,
+        updated_at=now,
+        attachments=finding.attachments,
+    )
+    notification = Notification(
+        id=incident_id,
+        group_key="sample",
+        kind=NotificationKind.FIRST,
+        created_at=now,
+        seen_at=now,
+        incidents=(incident,),
+        news=(incident.id,),
+    )
+    return render(notification, {"sample": attachment}, capabilities)

