@@ -7,26 +7,31 @@ what is stored, compares the findings with what is open, and keeps the differenc
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from alerts import attachments, incidents, store
-from alerts.model import EventKind, Finding
-from monitor.detect import findings, judge as detect
+from alerts.model import EventKind, Finding, Incident
+from monitor import detect
+from monitor.detect.baseline import baseline
 from monitor.detect.classify import outcome, trigger
-from monitor.detect.model import RUNS_KEPT, Decision, Facts
+from monitor.detect.model import RUNS_KEPT, Facts
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
-from monitor.history import facts as stored_facts
+from monitor.history import facts as stored
 from monitor.history import stats
 from monitor.history.executions import Judge
+from monitor.model import Execution, RunId, Series
 from monitor.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
+    """How many incidents opened and ended; some did both."""
+
     opened: int = 0
     resolved: int = 0
 
@@ -40,24 +45,111 @@ def judge_for(policy: Policy) -> Judge:
 
 
 def judge(
-    connection: Connection, instance: str, policy: Policy, *, now: datetime, late: bool, everything: bool
+    connection: Connection,
+    instance: str,
+    policy: Policy,
+    *,
+    now: datetime,
+    late: bool,
+    everything: bool,
 ) -> Judged:
-    """Judges what changed, and all of it when `everything` (at start, and under new settings)."""
+    """Judges the jobs something happened to; all of them when `everything` (at start, under new settings)."""
+    open_ones = store.open_incidents(connection, instance)
+    jobs = None if everything else _touched(connection, instance, open_ones.values())
+    facts = load_facts(connection, instance, policy, jobs)
+    if facts is None:
+        return Judged()
+    findings = detect.findings(detect.judge(facts, policy))
+    known = store.known_facts(connection, findings)
+    changes = incidents.reconcile(findings, open_ones, known, now, lambda: uuid.uuid4().hex, late=late)
+    store.apply(connection, changes)
+    told = {event.incident_id for event in changes.events if event.kind is not EventKind.RESOLVED}
+    attachments.want(
+        connection,
+        [ref for one in (*changes.opened, *changes.updated) if one.id in told for ref in one.attachments],
+        now,
+    )
+    _count_overlaps(connection, instance, findings, known)
+    stats.expect(connection, instance, _expectations(facts, policy))
+    cursors.judged(connection, instance, cursors.load(connection, instance).change)
+    return Judged(
+        len(changes.opened), len([one for one in (*changes.opened, *changes.resolved) if one.ends_at])
+    )
+
+
+def load_facts(
+    connection: Connection, instance: str, policy: Policy, jobs: Collection[str] | None
+) -> Facts | None:
+    """What detection needs to judge these jobs (all of them for None); None before any complete read."""
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
-        return Judged()
-    open_ones = store.open_incidents(connection, instance)
-    facts = load_facts(
-        connection,
-        instance,
-        cursor,
-        jobs=None if everything else _touched(connection, instance, cursor, open_ones),
+        return None
+    fresh = stored.fresh(connection, instance, cursor.judged_change)
+    runs = stored.runs(connection, instance, jobs, keep=RUNS_KEPT)
+    if jobs is not None:
+        beside = _jobs_beside(connection, instance, runs, fresh, cursor.seen_until) - set(jobs)
+        runs |= stored.runs(connection, instance, beside, keep=RUNS_KEPT)
+    return Facts(
+        instance=instance,
+        seen_until=cursor.seen_until,
+        runs=runs,
+        fresh=fresh,
+        coverage=cursors.coverage(connection, instance),
+        system_jobs=policy.system_jobs,
     )
-    found = findings(detect(facts, policy))
-    known = store.known_occurrences(connection, {finding.fingerprint for finding in found})
-    changes = incidents.reconcile(found, open_ones, known, now, lambda: uuid.uuid4().hex, late=late)
-    store.apply(connection, changes)
-    _want_attachments(connection, changes, now)
-    _count_overlaps(connection, instance, found, known)
-    cursors.judged(connection, instance, cursor.change)
-    return Judged(len(changes.opened), len(changes.resolved))
+
+
+def _touched(connection: Connection, instance: str, open_ones: Iterable[Incident]) -> set[str]:
+    """Jobs whose verdict may differ from the last one."""
+    cursor = cursors.load(connection, instance)
+    fresh = stored.fresh(connection, instance, cursor.judged_change)
+    labels = [one.labels for one in open_ones]
+    return (
+        {run.job_id for run in fresh}
+        | {run.job_id for run in history.active(connection, instance)}
+        | {one[name] for one in labels for name in ("job_id", "other_job_id") if name in one}
+    )
+
+
+def _jobs_beside(
+    connection: Connection,
+    instance: str,
+    runs: Mapping[Series, tuple[Execution, ...]],
+    fresh: frozenset[RunId],
+    seen_until: datetime,
+) -> set[str]:
+    """Jobs that ran at the same time as what is new or active: an overlap needs both."""
+    began = [
+        run.began
+        for some in runs.values()
+        for run in some
+        if run.began is not None and (run.run_id in fresh or not run.is_final)
+    ]
+    if not began:
+        return set()
+    # The end is open: what began in the same instant as the read has to be among them.
+    until = max(seen_until, *began) + timedelta(seconds=1)
+    return {run.job_id for run in stored.neighbours(connection, instance, min(began), until)}
+
+
+def _expectations(facts: Facts, policy: Policy) -> Mapping[tuple[str, str], stats.Expected]:
+    """The usual duration of each series judged, for metrics and for people."""
+    found = {}
+    for series, runs in facts.runs.items():
+        usual = baseline(runs, policy.job(series.job_id))
+        if usual is not None:
+            found[series.job_id, series.scope] = stats.Expected(usual.lower, usual.median, usual.upper)
+    return found
+
+
+def _count_overlaps(
+    connection: Connection, instance: str, findings: Iterable[Finding], known: set[tuple[str, str]]
+) -> None:
+    for finding in findings:
+        if finding.condition != "overlap":
+            continue
+        news = sum((finding.fingerprint, fact) not in known for fact in incidents.facts_of(finding))
+        if news:
+            stats.count_overlap(
+                connection, instance, finding.labels["job_id"], finding.labels["other_job_id"], news
+            )

@@ -70,4 +70,5 @@ class Policy:
     retry_wait: timedelta = timedelta(minutes=70)
     scheduler_logins: tuple[str, ...] = ()
     scheduler_clients: tuple[str, ...] = ()
+    system_jobs: tuple[str, ...] = ()  # globs of `sfcc-*` jobs judged like any other
     severity_offset: int = 0  # 1 for staging and development: one severity lower

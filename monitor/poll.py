@@ -8,22 +8,26 @@ stored as they come, and judgement starts from what is stored and not yet judged
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from monitor import judgement
 from monitor.clock import Clock, InstanceClock
 from monitor.errors import Reason, SfccError
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
-from monitor.model import Execution, RunId, RunKey
+from monitor.history.cursor import Cursor
+from monitor.history.engine import reading
+from monitor.judgement import Judged, judge, judge_for
+from monitor.model import Execution, Outcome, RunId, RunKey
 from monitor.policy import Policy
 from monitor.sfcc import JobsApi, Page
 
 log = logging.getLogger(__name__)
+
+_BAD = frozenset({Outcome.FAILED, Outcome.ABORTED})
 
 LAG = timedelta(minutes=2)
 """The search index shows a run late: each window begins this much before the last one ended."""
@@ -59,13 +63,18 @@ class PollResult:
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What one poll gathered so far."""
+class _Gathered:
+    """What one poll has read so far. `bare`: ended badly, and the answer did not say in which step."""
 
-    seen: set[RunId]
-    running: set[RunId]
-    gone: list[RunKey]
+    seen: set[RunId] = field(default_factory=set)
+    running: set[RunId] = field(default_factory=set)
+    bare: dict[RunId, None] = field(default_factory=dict)
+    gone: list[RunKey] = field(default_factory=list)
     stored: int = 0
+
+
+class _StoppingError(Exception):
+    """The agent ends: what is read so far is kept, the rest is for the next start."""
 
 
 class Poller:
@@ -90,8 +99,9 @@ class Poller:
         self._time = InstanceClock(clock)
         self._max_age = max_age
         self._stopping = stopping
-        self._judge = judgement.judge_for(policy)
+        self._judge = judge_for(policy)
         self._judged_all = False
+        self._said: set[str] = set()
 
     def poll(self) -> PollResult:
         """Never raises for what the instance does; database errors pass through."""
@@ -99,132 +109,123 @@ class Poller:
         started = self._time.now()
         try:
             stored, judged = self._read_and_judge(started)
+        except _StoppingError:
+            return self._failure(started, began, Reason.NETWORK, "ended early, the agent is stopping")
         except SfccError as error:
             with self._engine.begin() as connection:
-                cursors.failed(
-                    connection, self.instance, at=self._clock.now(), reason=error.reason, message=str(error)
-                )
-            return PollResult(
-                self.instance,
-                started,
-                self._clock.monotonic() - began,
-                reason=error.reason,
-                message=str(error),
-            )
+                at = self._clock.now()
+                cursors.failed(connection, self.instance, at=at, reason=error.reason, message=str(error))
+            return self._failure(started, began, error.reason, str(error))
         finally:
             self._time.observe(self._api.clock_offset)
-        return PollResult(
-            self.instance, started, self._clock.monotonic() - began, stored, judged.opened, judged.resolved
-        )
+        seconds = self._clock.monotonic() - began
+        return PollResult(self.instance, started, seconds, stored, judged.opened, judged.resolved)
 
-    def _read_and_judge(self, started: datetime) -> tuple[int, judgement.Judged]:
-        with self._engine.begin() as connection:
+    def _failure(self, started: datetime, began: float, reason: Reason, message: str) -> PollResult:
+        seconds = self._clock.monotonic() - began
+        return PollResult(self.instance, started, seconds, reason=reason, message=message)
+
+    def _read_and_judge(self, started: datetime) -> tuple[int, Judged]:
+        with reading(self._engine) as connection:
             cursor = cursors.load(connection, self.instance)
-        reading = _Reading(set(), set(), [])
-        since = self._catch_up(cursor, started, reading)
+        gathered = _Gathered()
+        since = self._catch_up(cursor, started, gathered)
         last: Page | None = None
         for page in self._api.recent(since, self._known(since)):
-            if last is not None:  # a page is stored while the next one is not yet asked for
-                self._store(last.executions, reading)
+            if last is not None:  # one page is in memory, however long the gap is
+                self._store(last, gathered)
             last = page
-            self._note(page, reading)
-        looked_up = self._look_up(reading)
-        rest = [*(last.executions if last else ()), *looked_up]
+            gathered.running |= page.running
+            self._note(page, gathered)
+        rest = [*(last.executions if last else ()), *self._look_up(cursor, gathered)]
         with self._engine.begin() as connection:
-            return self._commit(connection, rest, reading, started)
+            return self._commit(connection, rest, gathered, started)
 
-    def _catch_up(self, cursor: cursors.Cursor, started: datetime, reading: _Reading) -> datetime:
+    def _catch_up(self, cursor: Cursor, started: datetime, gathered: _Gathered) -> datetime:
         """Reads a long gap slice by slice; returns where the search for the present has to begin."""
-        done = max(filter(None, (cursor.seen_until, cursor.read_until)), default=None)
+        done = max((at for at in (cursor.seen_until, cursor.read_until) if at is not None), default=None)
         at = started - FIRST_READ if done is None else done - LAG
         while started - at > SLICE:
             until = at + SLICE
             for page in self._api.started(at, until, self._known(at)):
-                self._note(page, reading)
-                self._store(page.executions, reading)
-                self._check_stop()
+                self._note(page, gathered)
+                self._store(page, gathered)
             with self._engine.begin() as connection:
                 cursors.read_until(connection, self.instance, until)
-            log.info("%s: read up to %s", self.instance, f"{until:%Y-%m-%d %H:%M} UTC")
+            log.info("%s: read up to %s UTC", self.instance, f"{until:%Y-%m-%d %H:%M}")
             at = until
         return at
 
     def _known(self, since: datetime) -> dict[RunId, str]:
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return history.versions(connection, self.instance, since)
 
-    def _note(self, page: Page, reading: _Reading) -> None:
-        reading.seen |= page.seen
-        reading.running |= page.running
+    def _note(self, page: Page, gathered: _Gathered) -> None:
+        if self._stopping():
+            raise _StoppingError
+        gathered.seen |= page.seen
+        bad = [run for run in page.executions if run.steps is None and self._judge.outcome(run) in _BAD]
+        gathered.bare |= dict.fromkeys(run.run_id for run in bad)
         for sentence in page.unreadable:
-            log.warning("%s: %s", self.instance, sentence)
+            if sentence not in self._said:  # the same odd document comes with every poll
+                self._said.add(sentence)
+                log.warning("%s: %s", self.instance, sentence)
 
-    def _store(self, executions: tuple[Execution, ...], reading: _Reading) -> None:
+    def _store(self, page: Page, gathered: _Gathered) -> None:
         with self._engine.begin() as connection:
-            backfill = not cursors.load(connection, self.instance).first_read_done
-            reading.stored += history.store(
-                connection,
-                self.instance,
-                executions,
-                seen_at=self._time.now(),
-                backfill=backfill,
-                judge=self._judge,
-            )
+            gathered.stored += self._keep(connection, page.executions, self._time.now())
 
-    def _look_up(self, reading: _Reading) -> list[Execution]:
-        """By id: runs that were active and were not in the answer, and failed ones that a retry may mark."""
-        with self._engine.connect() as connection:
-            waiting = history.awaiting_retry(
-                connection, self.instance, self._time.now() - self._policy.retry_wait
-            )
+    def _keep(self, connection: Connection, runs: Iterable[Execution], seen_at: datetime) -> int:
+        backfill = not cursors.load(connection, self.instance).first_read_done
+        return history.store(
+            connection, self.instance, runs, seen_at=seen_at, backfill=backfill, judge=self._judge
+        )
+
+    def _look_up(self, cursor: Cursor, gathered: _Gathered) -> list[Execution]:
+        """By id: active runs that the answer left out, failed ones that a retry may have marked since, and
+        after the first read those whose failed step is not known."""
+        with reading(self._engine) as connection:
+            since = self._time.now() - self._policy.retry_wait
+            waiting = history.awaiting_retry(connection, self.instance, since)
             active = history.active(connection, self.instance)
-        wanted = [run for run in (*active, *waiting) if run.run_id not in reading.seen]
+        wanted = dict.fromkeys(run.run_id for run in (*active, *waiting) if run.run_id not in gathered.seen)
+        if cursor.first_read_done:
+            wanted |= gathered.bare
         found = []
-        for run in wanted[:LOOKUPS]:
-            self._check_stop()
-            answer = self._api.execution(run.job_id, run.id)
+        for job_id, execution_id in list(wanted)[:LOOKUPS]:
+            if self._stopping():
+                raise _StoppingError
+            answer = self._api.execution(job_id, execution_id)
             if answer is None:
-                reading.gone.append(run.key)
+                gathered.gone.append(RunKey(self.instance, job_id, execution_id))
             else:
                 found.append(answer)
         return found
 
     def _commit(
-        self, connection: Connection, rest: list[Execution], reading: _Reading, started: datetime
-    ) -> tuple[int, judgement.Judged]:
+        self, connection: Connection, rest: Iterable[Execution], gathered: _Gathered, started: datetime
+    ) -> tuple[int, Judged]:
         before = cursors.load(connection, self.instance)
-        stored = reading.stored + history.store(
-            connection,
-            self.instance,
-            rest,
-            seen_at=started,
-            backfill=not before.first_read_done,
-            judge=self._judge,
-        )
-        for key in reading.gone:
+        stored = gathered.stored + self._keep(connection, rest, started)
+        for key in gathered.gone:
             history.mark_missing(connection, key, seen_at=started, judge=self._judge)
         covered_from = before.seen_until or started - COVERED_AT_FIRST
         cursors.cover(connection, self.instance, covered_from, started)
-        late = before.seen_until is not None and started - before.seen_until > self._max_age
         cursors.complete(
             connection,
             self.instance,
             seen_until=started,
             at=self._clock.now(),
-            running=len(reading.running),
+            running=len(gathered.running),
             clock_skew=self._time.offset,
         )
-        judged = judgement.judge(
+        judged = judge(
             connection,
             self.instance,
             self._policy,
             now=self._clock.now(),
-            late=late,
+            late=before.seen_until is not None and started - before.seen_until > self._max_age,
             everything=not self._judged_all,
         )
         self._judged_all = True
         return stored, judged
-
-    def _check_stop(self) -> None:
-        if self._stopping():
-            raise SfccError(Reason.NETWORK, "the monitor is stopping", retryable=True)

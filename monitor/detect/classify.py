@@ -39,7 +39,8 @@ def failed_step(execution: Execution, failure_codes: Sequence[str] = FAILURE_COD
     """The last step that failed and says why; else the last that failed."""
     broken = [step for step in execution.steps or () if _step_failed(step, failure_codes)]
     telling = [step for step in broken if step.exit_status and step.exit_status.message]
-    return (telling or broken or [None])[-1]
+    broken = telling or broken
+    return broken[-1] if broken else None
 
 
 def exit_code(of: Execution | Step) -> str | None:
@@ -82,9 +83,8 @@ def _is_degraded(execution: Execution, job: JobPolicy) -> bool:
 
 
 def _codes(execution: Execution) -> Iterator[str]:
-    for part in (execution, *(execution.steps or ())):
-        if code := exit_code(part):
-            yield code
+    parts: tuple[Execution | Step, ...] = (execution, *(execution.steps or ()))
+    return (code for part in parts if (code := exit_code(part)))
 
 
 def _step_failed(step: Step, failure_codes: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from alerts.model import Finding, Json, Severity
-from monitor.detect import describe
+from monitor.detect import describe_runs as describe
 from monitor.detect.classify import cause
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
@@ -101,7 +101,9 @@ def _holding(subject: Subject, episode: Episode) -> Decision:
     elif count == 1:
         reason = "last run was aborted" if episode.newest.execution_status == "aborted" else "last run failed"
     else:
-        reason = f"last {count} runs failed" if subject.job.recovery_threshold == 1 else f"{count} runs failed"
+        reason = (
+            f"last {count} runs failed" if subject.job.recovery_threshold == 1 else f"{count} runs failed"
+        )
     numbers = {"executions": _ids(episode.bad), "good": len(episode.good)}
     return _decision(
         subject, State.HOLDS, reason, numbers=numbers, finding=_finding(subject, episode, CONDITION)
@@ -133,10 +135,10 @@ def _quiet_state(look: _Look) -> tuple[State, str]:
         return State.UNKNOWN, "no finished run known"
     word = OUTCOME_WORDS[final[-1][1]]
     if not look.judged:
-        return State.UNKNOWN, f"last run {word}, and none before it tells more"
+        return State.UNKNOWN, f"last run {word}, and none before it counts"
     if final[-1][0].run_id == look.judged[-1][0].run_id:
         return State.CLEAR, f"last run {word}"
-    return State.CLEAR, f"last run {word}, the last that tells was ok"
+    return State.CLEAR, f"last run {word}, the last that counts was ok"
 
 
 def _over(subject: Subject, found: Streak, condition: str) -> Iterator[Decision]:
@@ -150,7 +152,7 @@ def _over(subject: Subject, found: Streak, condition: str) -> Iterator[Decision]
 
 def _aborted(subject: Subject) -> Iterator[Decision]:
     """Aborted runs where they count as information: a finding of its own beside the streak of failures."""
-    verdicts = {outcome: Verdict.GOOD for outcome in (*GOOD, Outcome.FAILED)} | {Outcome.ABORTED: Verdict.BAD}
+    verdicts = dict.fromkeys((*GOOD, Outcome.FAILED), Verdict.GOOD) | {Outcome.ABORTED: Verdict.BAD}
     found = streak(((run, verdicts[how]) for run, how in subject.final if how in verdicts), 1, 1)
     for decision in _over(subject, found, CONDITION):
         yield replace(decision, finding=decision.finding and _as_info(decision.finding))

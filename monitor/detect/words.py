@@ -5,11 +5,15 @@ Knows no condition. Every time is UTC, because readers of one alert sit in sever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from monitor.detect.classify import trigger
+from monitor.detect.model import Facts
 from monitor.model import Execution, Outcome, Trigger
-from monitor.policy import JobPolicy
+from monitor.policy import JobPolicy, Policy
+
+Lines = tuple[tuple[str, str], ...]
+"""(label, text) of a message, most important first."""
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -49,12 +53,18 @@ def called(job_id: str, job: JobPolicy) -> str:
     return f"{job.title} ({job_id})" if job.title else job_id
 
 
-def started_by(execution: Execution, trigger: Trigger) -> str:
-    if trigger is Trigger.MANUAL:
-        return f"by hand, {execution.user_login}"
-    if trigger is Trigger.API:
-        return f"through the API, client {execution.client_id}"
-    return "by the schedule"
+def started(run: Execution, policy: Policy, facts: Facts) -> str:
+    """`by hand (jdoe@example.com) at 02:12 UTC, attempt 2 of 3`."""
+    when = f" at {moment(run.began, facts.seen_until)}" if run.began else ""
+    attempt = ""
+    if run.max_retries and run.current_retry_attempt is not None:
+        attempt = f", attempt {run.current_retry_attempt + 1} of {run.max_retries + 1}"
+    return f"{_who(run, trigger(run, policy))}{when}{attempt}"
+
+
+def said(*lines: tuple[str, str]) -> Lines:
+    """The lines that say something."""
+    return tuple(line for line in lines if line[1])
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -62,10 +72,13 @@ def one_line(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def listed(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(part for part in (", ".join(items[:-1]), *items[-1:]) if part)
-
-
 def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _who(run: Execution, who: Trigger) -> str:
+    if who is Trigger.MANUAL:
+        return f"by hand ({run.user_login})"
+    if who is Trigger.API:
+        return f"through the API (client {run.client_id})"
+    return "by the schedule"

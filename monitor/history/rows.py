@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from monitor.model import ExitStatus, Execution, Outcome, Step, Trigger
+from monitor.model import Execution, ExitStatus, Outcome, Step, Trigger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -116,9 +116,7 @@ def _step_in(fields: Mapping[str, Any]) -> Step:
         step_type_id=fields.get("step_type_id"),
         scope=fields.get("scope"),
         execution_status=fields["execution_status"],
-        exit_status=_exit_in(
-            fields.get("exit_code"), fields.get("exit_message"), fields.get("exit_status")
-        ),
+        exit_status=_exit_in(fields.get("exit_code"), fields.get("exit_message"), fields.get("exit_status")),
         status=fields.get("status"),
         start_time=_instant_in(fields.get("start_time")),
         end_time=_instant_in(fields.get("end_time")),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Table, bindparam, cast, func
+from sqlalchemy import JSON, BindParameter, ColumnElement, Connection, Table, bindparam, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import RunId
@@ -39,7 +39,7 @@ def named(conn: Connection, runs: Iterable[RunId]) -> tuple[ColumnElement[str], 
     One JSON parameter keeps the statement's text the same for any number of runs; SQLite does not use
     an index for a list of pairs.
     """
-    pairs = bindparam("runs", json.dumps([list(run) for run in runs]))
+    pairs: BindParameter[str] = bindparam("runs", json.dumps([list(run) for run in runs]))
     if conn.dialect.name == "sqlite":
         pair = func.json_each(pairs).table_valued("value", name="named").c.value
         return func.json_extract(pair, "$[0]"), func.json_extract(pair, "$[1]")

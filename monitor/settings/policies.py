@@ -33,6 +33,7 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
         retry_wait=detection.retry_wait,
         scheduler_logins=tuple(detection.scheduler_logins),
         scheduler_clients=tuple(detection.scheduler_clients),
+        system_jobs=tuple(instance.include_system_jobs),
         severity_offset=1 if instance_type(instance) in {"staging", "development"} else 0,
     )
 

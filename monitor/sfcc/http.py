@@ -172,7 +172,7 @@ class Http:
                 auth=auth,
                 timeout=(self._timeouts.connect, self._timeouts.read),
                 allow_redirects=False,
-                verify=self._session.verify,  # said here, or REQUESTS_CA_BUNDLE would outrank it
+                verify=self._session.verify,  # else REQUESTS_CA_BUNDLE outranks a False
                 stream=True,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

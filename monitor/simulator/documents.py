@@ -1,4 +1,7 @@
-"""Executions as `job_execution` documents, as of an instant: null properties left out, times in UTC millis."""
+"""Executions as `job_execution` documents, as of an instant.
+
+Null properties are left out, times are UTC with millis, durations are milliseconds. Knows no requests.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +10,6 @@ from monitor.simulator.exchange import JSON
 from monitor.simulator.execution import RETRIED, Execution, NoiseRun, RawDocument, Row, StepExecution
 from monitor.simulator.instant import iso
 from monitor.simulator.model import ORGANIZATION
-
-ABORTED = {"_type": "status", "code": "ABORTED"}
 
 
 def execution_document(row: Row, now: int) -> JSON:
@@ -32,7 +33,6 @@ def _execution(run: Execution, now: int) -> JSON:
         {
             "_type": "job_execution",
             "client_id": run.starter.client_id,
-            "continue_information": None,
             "creation_date": iso(run.created),
             "duration": duration,
             "effective_duration": duration,
@@ -53,7 +53,9 @@ def _execution(run: Execution, now: int) -> JSON:
             "retry_information": _retry(run, phase, end),
             "start_time": None if start is None else iso(start),
             "status": run.status_at(now),
-            "status_metadata": None if run.reason is None else {"_type": "status_metadata", "reason": run.reason},
+            "status_metadata": None
+            if run.reason is None
+            else {"_type": "status_metadata", "reason": run.reason},
             "step_executions": [_step(step, now) for step in run.steps if step.start <= now] or None,
             "user_login": run.starter.user_login,
         }

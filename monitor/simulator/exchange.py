@@ -7,6 +7,7 @@ what goes wrong on the wire: only a server can act it out, a caller in memory lo
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -74,6 +75,18 @@ class Response:
 
     def json(self) -> Any:
         return json.loads(self.read())
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What was asked, for assertions; `body` is kept for searches only."""
+
+    at: datetime
+    api: str
+    method: str
+    path: str
+    status: int
+    body: bytes = b""
 
 
 def json_response(status: int, document: JSON, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,10 +6,10 @@ last whatever the order. Knows no documents and no requests.
 
 from bisect import bisect_left, bisect_right, insort_right
 
-from monitor.simulator.condition import Search, Sort
+from monitor.simulator.condition import Condition, Search, Sort
 from monitor.simulator.execution import Row
 from monitor.simulator.instant import DAY
-from monitor.simulator.matching import Narrowed, compile_all, compile_test, narrow
+from monitor.simulator.matching import Narrowed, compile_all, narrow
 
 KEPT_OK = 5 * DAY
 KEPT_FAILED = 25 * DAY
@@ -54,11 +54,11 @@ class History:
         row = self._by_id.get(execution_id)
         return row if row is not None and row.job_id == job_id else None
 
+    def by_id(self, execution_id: str) -> Row | None:
+        return self._by_id.get(execution_id)
+
     def of_job(self, job_id: str) -> list[Row]:
         return [*self._by_job.get(job_id, []), *(row for row in self._unstarted if row.job_id == job_id)]
-
-    def latest(self, job_id: str, most: int) -> list[Row]:
-        return [*self._by_job.get(job_id, [])[-most:], *(r for r in self._unstarted if r.job_id == job_id)]
 
     def discard(self, row: Row) -> None:
         self._by_id.pop(row.id, None)
@@ -70,9 +70,9 @@ class History:
 
     def changed(self, row: Row) -> None:
         """A row was altered by hand: it may have become unusual again."""
-        if not row.plain and row.start is not None and not any(kept is row for kept in self._unusual):
-            if not any(kept is row for kept in self._unstarted):
-                _insert(self._unusual, row)
+        kept = (*self._unusual, *self._unstarted)
+        if not row.plain and row.start is not None and not any(other is row for other in kept):
+            _insert(self._unusual, row)
 
     def purge(self, now: int) -> list[Row]:
         """Forget what is past its retention: good runs after 5 days, failed ones after 25."""
@@ -99,12 +99,14 @@ class History:
         """All rows that match, sorted, as they looked at `now`; `lagging` when that is not the present."""
         if lagging:
             rows = [row for row in (*self._started, *self._unstarted) if row.known <= now]
-            test = compile_test(search.condition, now)
+            rest: tuple[Condition, ...] = (search.condition,)
         else:
             narrowed = narrow(search.condition)
-            rows = self._candidates(narrowed)
-            test = compile_all(narrowed.rest, now) if narrowed.rest else None
-        return _sorted(rows if test is None else [row for row in rows if test(row)], search.sorts, now)
+            rows, rest = self._candidates(narrowed), narrowed.rest
+        if rest:
+            test = compile_all(rest, now)
+            rows = [row for row in rows if test(row)]
+        return _sorted(rows, search.sorts, now)
 
     def _candidates(self, narrowed: Narrowed) -> list[Row]:
         if narrowed.job_ids is not None:

@@ -33,8 +33,8 @@ class Draws:
 
 def draw(*parts: object) -> Draws:
     digest = blake2b("|".join(map(str, parts)).encode(), digest_size=37).digest()
-    numbers = [(int.from_bytes(digest[i : i + 8], "big") + 0.5) / 2**64 for i in (0, 8, 16)]
-    return Draws(*numbers, digest[24:].hex())
+    delay, length, luck = ((int.from_bytes(digest[i : i + 8], "big") + 0.5) / 2**64 for i in (0, 8, 16))
+    return Draws(delay, length, luck, digest[24:].hex())
 
 
 def start_delay(draws: Draws) -> int:

@@ -68,7 +68,6 @@ UNSEARCHABLE = frozenset(
         "step_executions",
     }
 )
-)
 
 
 def parse_search(body: Any, *, refuse_combined: bool = False) -> Search:

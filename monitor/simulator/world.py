@@ -6,8 +6,7 @@ the lock; a server's threads and a test may use one world together.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -16,12 +15,13 @@ from threading import RLock
 from monitor.simulator.account_manager import AccountManager
 from monitor.simulator.clock import Clock
 from monitor.simulator.documents import execution_document
-from monitor.simulator.exchange import JSON, Content
-from monitor.simulator.execution import Execution, NoiseRun, RawDocument
+from monitor.simulator.exchange import JSON, Content, RequestRecord
+from monitor.simulator.execution import Execution, NoiseRun, RawDocument, StepExecution
 from monitor.simulator.faults import Faults
 from monitor.simulator.files import LEGACY_LOGS, Files
 from monitor.simulator.history import KEPT_OK, History
 from monitor.simulator.instant import from_ms, span_ms, to_ms
+from monitor.simulator.job import Job
 from monitor.simulator.joblog import BytesContent
 from monitor.simulator.model import (
     DEMO_ACCESS_KEY,
@@ -50,32 +50,7 @@ FIRST_STEP_ID = 5_846_619
 SITES_APART = 700  # ms between the starts of the sites of one multi-site job
 NOISE_SETTLED = 2_000  # ms after which the system jobs of a round have ended
 
-Event = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    at: datetime
-    api: str
-    method: str
-    path: str
-    status: int
-    body: bytes = b""
-
-
-@dataclass(slots=True)
-class Job:
-    spec: JobSpec
-    slots: Iterator[int]
-    enabled: bool = True
-    swallowed: list[int] = field(default_factory=list)
-    told: dict[tuple[int, str | None], Outcome] = field(default_factory=dict)
-    next_told: Outcome | None = None
-    open: list[Execution] = field(default_factory=list)
-
-    def active(self, now: int) -> bool:
-        self.open = [run for run in self.open if not run.over(now)]
-        return bool(self.open)
+Event = Callable[[int], object]
 
 
 class World:
@@ -107,22 +82,20 @@ class World:
         self._moment: int | None = None  # the time of the event that is being played
         self._ground = Ground(self.lock, self.now_ms, self._step_id, self.history, self.files)
 
-    # -- time
-
     def now(self) -> datetime:
         """The instance's own time: the clock's, and the skew."""
         return from_ms(self.now_ms())
 
     def now_ms(self) -> int:
-        if self._moment is not None:
-            return self._moment
-        return to_ms(self.clock.now() + self.quirks.clock_skew)
+        return self._present() if self._moment is None else self._moment
 
     def sync(self) -> int:
         """Play what is due, forget what is old; returns the present in milliseconds."""
         with self.lock:
             now = self.now_ms()
-            while self._moment is None and self._events and self._events[0][0] <= now:
+            if self._moment is not None:
+                return now
+            while self._events and self._events[0][0] <= now:
                 at, _, event = heappop(self._events)
                 self._play(at, event)
             self.history.settle(now - span_ms(self.quirks.index_lag))
@@ -135,8 +108,6 @@ class World:
         """Do something when the clock comes to it, e.g. start a run by hand."""
         with self.lock:
             self._later(to_ms(when), lambda _at: action())
-
-    # -- jobs
 
     def add_job(self, spec: JobSpec) -> None:
         with self.lock:
@@ -179,9 +150,7 @@ class World:
                 self._jobs.setdefault(name, Job(JobSpec(name, log=False), iter(())))
             self._later(-(-self.since // pace) * pace + NOISE_SETTLED, self._noise_event(names, pace))
 
-    # -- executions
-
-    def start(
+    def start(  # noqa: PLR0913 - a test says what matters to it, by name
         self,
         job_id: str,
         *,
@@ -278,7 +247,8 @@ class World:
         with self.lock:
             return [execution_document(row, now) for row in self.history.of_job(job_id)]
 
-    # -- within
+    def _present(self) -> int:
+        return to_ms(self.clock.now() + self.quirks.clock_skew)
 
     def _play(self, at: int, event: Event) -> None:
         self._moment = at
@@ -358,9 +328,58 @@ class World:
             run.end = run.end_known = run.begun + took
             run.outcome = outcome
             run.steps = lay_out(run.plan, run.begun, run.end, outcome, run.scopes[0], self._step_id)
+        elif run.begun is not None:
+            first = (run.plan or DEFAULT_STEPS)[0]
+            run.steps = [StepExecution(self._step_id(), first, first.scope or run.scopes[0], run.begun)]
         self.files.add_run(run)
         if run.start is not None and run.start > self.now_ms():
             self.history.wait(run)
             self._later(run.start, lambda _at: self.history.started(run))
         else:
             self.history.add(run)
+
+    def _after_failure(self, job: Job, run: Execution, slot: int, site: str, attempt: int) -> None:
+        retry, end = job.spec.retry, run.end or slot
+        if retry is None or attempt == retry.max_retries:
+            if retry is not None:
+                run.retry = (attempt, retry.max_retries)
+            if job.spec.stop_on_error:
+                self._later(end, lambda _at: self.enable(job.spec.job_id, enabled=False))
+            return
+        again = end + span_ms(retry.interval)
+        run.retry = (attempt, retry.max_retries)
+        run.marks = [(end, retry.while_waiting), (again, retry.afterwards)]
+        self._later(
+            again,
+            lambda at: self._planned(job, at, run.starter, site=site, attempt=attempt + 1),
+        )
+
+    def _noise_event(self, names: Sequence[str], pace: int) -> Event:
+        def round_of_noise(at: int) -> None:
+            begin = at - NOISE_SETTLED
+            forgotten = self._present() - KEPT_OK
+            if at < forgotten:  # nobody will ever see these
+                self._later(forgotten + (begin - forgotten) % pace + NOISE_SETTLED, round_of_noise)
+                return
+            for index, name in enumerate(names):
+                start = begin + index * 1_000 // len(names)
+                end = start + noise_length(self.seed, name, begin)
+                self.history.add(NoiseRun(self._execution_id(), name, start, end))
+            self._later(at + pace, round_of_noise)
+
+        return round_of_noise
+
+    def _execution_id(self) -> str:
+        return str(next(self._execution_ids))
+
+    def _step_id(self) -> str:
+        return str(next(self._step_ids))
+
+
+def _log_place(document: JSON) -> str:
+    path, name = document.get("log_file_path"), document.get("log_file_name")
+    if isinstance(path, str):
+        return path.removeprefix("/Sites")
+    if isinstance(name, str):
+        return f"{LEGACY_LOGS}/{name}"
+    raise ValueError("a log needs a place: the document has neither log_file_path nor log_file_name")

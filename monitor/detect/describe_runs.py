@@ -1,27 +1,22 @@
-"""What an alert says: one sentence, then the facts that help, most important first.
+"""What an alert about the runs of one series says: a sentence, then the facts, most important first.
 
-Decides nothing: it is handed an episode or a meeting and finds words. Lines whose fact is unknown are
-left out instead of saying so, except the log, because people look for it.
+Decides nothing: it is handed an episode and finds words. Lines whose fact is unknown are left out
+instead of saying so, except the log, because people look for it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
 from datetime import timedelta
 
 from monitor.detect.baseline import duration
 from monitor.detect.classify import exit_code, failed_step, message, outcome, trigger
-from monitor.detect.pairs import Episode as Encounter
 from monitor.detect.streak import Episode
 from monitor.detect.subject import Subject, is_system
-from monitor.detect.words import OUTCOME_WORDS, moment, one_line, span, started_by, times
-from monitor.detect.model import Facts
+from monitor.detect.words import OUTCOME_WORDS, Lines, moment, one_line, said, span, started, times
 from monitor.model import Execution, Outcome, Trigger
 from monitor.policy import JobPolicy, Policy
-
-Lines = tuple[tuple[str, str], ...]
 
 JUST_BEFORE = timedelta(hours=1)
 JUST_BEFORE_LINES = 3
@@ -41,12 +36,12 @@ def failure(subject: Subject, episode: Episode) -> str:
 
 def failure_facts(subject: Subject, episode: Episode) -> Lines:
     newest, job = episode.newest, subject.job
-    return _said(
+    return said(
         ("Impact", job.impact),
         ("Since", _since(subject, episode)),
         _error(newest, job),
         ("Duration", _duration(subject, newest)),
-        ("Started", _started(newest, subject.policy, subject.facts)),
+        ("Started", started(newest, subject.policy, subject.facts)),
         ("Just before", _just_before(subject, episode.bad[0])),
         ("Last success", _last_success(subject)),
         ("Owner", job.owner),
@@ -64,38 +59,6 @@ def recovery(subject: Subject, good: Execution) -> str:
     if who is Trigger.MANUAL:
         return f"repaired by hand by {good.user_login}: run {good.id} {ended}"
     return f"run {good.id}, started through the API by client {good.client_id}, {ended}"
-
-
-def overlap(episode: Encounter, facts: Facts) -> str:
-    later, earlier = episode.first.later, episode.first.earlier
-    began = moment(later.start, facts.seen_until)
-    before = moment(earlier.start, facts.seen_until)
-    other = "another run of it" if episode.kind.same_series else earlier.run.job_id
-    said = f"{later.run.job_id} started at {began} while {other} was running since {before}"
-    return f"{said}; full and differential imports exclude each other." if episode.kind.full_differential else f"{said}."
-
-
-def overlap_facts(episode: Encounter, facts: Facts, policy: Policy) -> Lines:
-    later, earlier = episode.first.later.run, episode.first.earlier.run
-    jobs = [policy.job(later.job_id), policy.job(earlier.job_id)]
-    return _said(
-        ("Impact", _first(job.impact for job in jobs)),
-        ("Together", _together(episode, facts)),
-        ("Later", f"{_naming(later)}, started {_started(later, policy, facts)}"),
-        ("Earlier", f"{_naming(earlier)}, started {_started(earlier, policy, facts)}"),
-        ("Group", "" if episode.kind.same_series else episode.kind.group),
-        ("Owner", _first(job.owner for job in jobs)),
-        ("Runbook", _first(job.runbook for job in jobs)),
-    )
-
-
-def parting(episode: Encounter, facts: Facts) -> str:
-    gone = episode.last.first_to_end
-    return f"{gone.run.job_id} (run {gone.run.id}) ended at {moment(gone.end, facts.seen_until)}"
-
-
-def _said(*lines: tuple[str, str]) -> Lines:
-    return tuple(line for line in lines if line[1])
 
 
 def _how_it_failed(run: Execution, job: JobPolicy) -> str:
@@ -129,21 +92,14 @@ def _duration(subject: Subject, run: Execution) -> str:
     return "; ".join(parts)
 
 
-def _started(run: Execution, policy: Policy, facts: Facts) -> str:
-    who = started_by(run, trigger(run, policy))
-    when = f" at {moment(run.began, facts.seen_until)}" if run.began else ""
-    attempt = ""
-    if run.max_retries and run.current_retry_attempt is not None:
-        attempt = f", attempt {run.current_retry_attempt + 1} of {run.max_retries + 1}"
-    return f"{who}{when}{attempt}"
-
-
 def _just_before(subject: Subject, run: Execution) -> str:
     """What else was started within the hour before: what people ask first."""
     facts = subject.facts
     if run.began is None:
         return ""
-    first = bisect_left(facts.executions, run.began - JUST_BEFORE, key=lambda one: one.began or facts.seen_until)
+    first = bisect_left(
+        facts.executions, run.began - JUST_BEFORE, key=lambda one: one.began or facts.seen_until
+    )
     last = bisect_left(facts.executions, run.began, key=lambda one: one.began or facts.seen_until)
     hour = [one for one in facts.executions[first:last] if one.job_id != run.job_id]
     often = Counter(one.job_id for one in hour)
@@ -159,7 +115,7 @@ def _is_change(run: Execution, often: int, policy: Policy) -> bool:
 
 def _change(run: Execution, subject: Subject) -> str:
     word = OUTCOME_WORDS[outcome(run, subject.policy.job(run.job_id))]
-    return f"{run.job_id} ({word}), started {_started(run, subject.policy, subject.facts)}"
+    return f"{run.job_id} ({word}), started {started(run, subject.policy, subject.facts)}"
 
 
 def _last_success(subject: Subject) -> str:
@@ -167,19 +123,3 @@ def _last_success(subject: Subject) -> str:
         if how in {Outcome.OK, Outcome.DEGRADED}:
             return moment(subject.end(run), subject.facts.seen_until)
     return f"none in the last {len(subject.final)} runs" if len(subject.final) > 1 else ""
-
-
-def _together(episode: Encounter, facts: Facts) -> str:
-    began = moment(episode.start, facts.seen_until)
-    if episode.end is None:
-        return f"since {began}"
-    length = span(episode.end - episode.start)
-    return f"{length}, from {began} to {moment(episode.end, facts.seen_until)}"
-
-
-def _naming(run: Execution) -> str:
-    return f"{run.job_id}, run {run.id}"
-
-
-def _first(texts: Iterable[str]) -> str:
-    return next((text for text in texts if text), "")

@@ -1,0 +1,190 @@
+"""Files kept for messages: wanted, fetched by a worker, stored compressed, loaded when a message leaves.
+
+SQL on a given connection, and one step of the worker that fetches. No transaction is open while it does.
+A message waits for its file for seconds only; the file itself is tried for much longer, because the platform
+throws it away after some days and someone may ask for it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from alerts.model import Attachment, AttachmentState, FetchFailed
+from alerts.schema import attachments
+
+MAX_STORED = 1024 * 1024
+"""Bytes, compressed."""
+
+_CHUNK = 400
+_HOLD = timedelta(minutes=2)
+"""How long a file that is being fetched is left alone by other workers."""
+_FIRST_RETRY = timedelta(seconds=5)
+_LAST_RETRY = timedelta(minutes=10)
+_TRIES = 40
+"""With gaps of ten minutes at most: some six hours."""
+
+log = logging.getLogger(__name__)
+
+
+def want(conn: Connection, refs: Iterable[str], now: datetime) -> None:
+    """Asks for files once; what is wanted, stored or failed already stays as it is."""
+    refs = list(dict.fromkeys(refs))
+    missing = [ref for ref in refs if ref not in states(conn, refs)]
+    for ref in missing:
+        try:
+            with conn.begin_nested():
+                conn.execute(insert(attachments).values(_new_row(ref, now)))
+        except IntegrityError:  # another agent has just asked for the same
+            continue
+
+
+def states(conn: Connection, refs: Collection[str]) -> dict[str, AttachmentState]:
+    found: dict[str, AttachmentState] = {}
+    for chunk in _chunks(refs):
+        rows = conn.execute(
+            select(attachments.c.ref, attachments.c.state).where(attachments.c.ref.in_(chunk))
+        )
+        found.update((row.ref, AttachmentState(row.state)) for row in rows)
+    return found
+
+
+def due(conn: Connection, now: datetime, limit: int = 10) -> list[str]:
+    """Wanted files whose time has come, oldest first; held for this worker."""
+    rows = conn.scalars(
+        select(attachments.c.ref)
+        .where(_is_due(now))
+        .order_by(attachments.c.wanted_at, attachments.c.ref)
+        .limit(limit)
+    ).all()
+    held = (update(attachments).where(attachments.c.ref == ref, _is_due(now)) for ref in rows)
+    taken = [conn.execute(one.values(next_attempt_at=now + _HOLD)).rowcount for one in held]
+    return [ref for ref, count in zip(rows, taken, strict=True) if count]
+
+
+def stored(conn: Connection, attachment: Attachment, now: datetime) -> None:
+    """Content that does not fit is left out and the note says so: its lines are kept in any case."""
+    packed, note = _packed(attachment)
+    values = {
+        "state": AttachmentState.STORED.value,
+        "name": attachment.name,
+        "content": packed,
+        "lines": list(attachment.lines),
+        "note": note,
+        "masked": attachment.masked,
+        "finished_at": now,
+    }
+    conn.execute(update(attachments).where(attachments.c.ref == attachment.ref).values(values))
+
+
+def failed(conn: Connection, ref: str, why: str, now: datetime) -> None:
+    values = {"state": AttachmentState.FAILED.value, "note": why, "finished_at": now}
+    conn.execute(update(attachments).where(attachments.c.ref == ref).values(values))
+
+
+def later(conn: Connection, ref: str, why: str, now: datetime) -> None:
+    """Tries again with growing gaps, and gives up in the end."""
+    attempts = conn.scalar(select(attachments.c.attempts).where(attachments.c.ref == ref)) or 0
+    if attempts + 1 >= _TRIES:
+        failed(conn, ref, why, now)
+        return
+    gap = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts, 20))
+    values = {"attempts": attempts + 1, "next_attempt_at": now + gap, "note": why}
+    conn.execute(update(attachments).where(attachments.c.ref == ref).values(values))
+
+
+def load(conn: Connection, refs: Collection[str]) -> dict[str, Attachment]:
+    """What is there. A file not fetched (yet) comes without content, its note saying why."""
+    found: dict[str, Attachment] = {}
+    for chunk in _chunks(refs):
+        rows = conn.execute(select(attachments).where(attachments.c.ref.in_(chunk))).mappings()
+        found.update((row["ref"], _attachment(row)) for row in rows)
+    return found
+
+
+def prune(conn: Connection, before: datetime) -> int:
+    old = and_(attachments.c.wanted_at < before, attachments.c.state != AttachmentState.WANTED.value)
+    return conn.execute(delete(attachments).where(old)).rowcount
+
+
+def fetch_due(
+    engine: Engine, fetch: Callable[[str], Attachment], now: Callable[[], datetime], limit: int = 10
+) -> int:
+    """One step of the worker. Answers how many files were tried; a bad one never stops the others."""
+    with engine.begin() as conn:
+        refs = due(conn, now(), limit)
+    for ref in refs:
+        _fetch_one(engine, ref, fetch, now)
+    return len(refs)
+
+
+def _fetch_one(
+    engine: Engine, ref: str, fetch: Callable[[str], Attachment], now: Callable[[], datetime]
+) -> None:
+    try:
+        attachment = fetch(ref)
+    except FetchFailed as error:
+        settle = failed if error.final else later
+        with engine.begin() as conn:
+            settle(conn, ref, str(error), now())
+        return
+    except Exception as error:
+        log.exception("attachment %s: fetching failed in an unforeseen way", ref)
+        with engine.begin() as conn:
+            later(conn, ref, f"unforeseen: {type(error).__name__}", now())
+        return
+    with engine.begin() as conn:
+        stored(conn, attachment, now())
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        attachments.c.state == AttachmentState.WANTED.value, attachments.c.next_attempt_at <= now
+    )
+
+
+def _packed(attachment: Attachment) -> tuple[bytes | None, str]:
+    if attachment.content is None:
+        return None, attachment.note
+    packed = gzip.compress(attachment.content, mtime=0)
+    if len(packed) <= MAX_STORED:
+        return packed, attachment.note
+    size = f"{len(packed):,} bytes even when compressed"
+    return None, " ".join(filter(None, (attachment.note, f"The file was not kept: {size}.")))
+
+
+def _attachment(row: RowMapping) -> Attachment:
+    note = row["note"]
+    if row["state"] == AttachmentState.WANTED:
+        note = " ".join(filter(None, ("It could not be fetched in time and is tried again.", note)))
+    content = row["content"]
+    return Attachment(
+        ref=row["ref"],
+        name=row["name"],
+        content=None if content is None else gzip.decompress(content),
+        lines=tuple(row["lines"]),
+        note=note,
+        masked=row["masked"],
+    )
+
+
+def _new_row(ref: str, now: datetime) -> Mapping[str, Any]:
+    return {
+        "ref": ref,
+        "state": AttachmentState.WANTED.value,
+        "wanted_at": now,
+        "next_attempt_at": now,
+        "lines": [],
+    }
+
+
+def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
+    wanted = sorted(set(refs))
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]

@@ -1,0 +1,115 @@
+"""Dispatch: from waiting events to rows of the outbox, in the caller's one transaction.
+
+Decides nothing itself: it loads what `alerts.routing` needs and writes what that answers. When another agent
+has decided the same meanwhile, `Conflict` is raised: the caller rolls back and looks again next time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from alerts import attachments, outbox, store
+from alerts.model import Incident, Notification
+from alerts.outbox import Backlog
+from alerts.routing import Plan, RoutingPolicy, Waiting, plan
+from alerts.routing.subjects import subjects
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchResult:
+    """notifications: those queued now. waiting: events not decided yet. wake_at: when to look again at the latest."""
+
+    notifications: tuple[Notification, ...] = ()
+    plan: Plan = Plan()
+    waiting: int = 0
+    wake_at: datetime | None = None
+
+
+def dispatch(
+    conn: Connection, policy: RoutingPolicy, now: datetime, new_id: Callable[[], str]
+) -> DispatchResult:
+    waiting = load(conn, policy, now)
+    if waiting is None:
+        return DispatchResult()
+    decided = plan(waiting, policy, now, new_id)
+    _write(conn, decided, waiting, now)
+    return DispatchResult(
+        notifications=tuple(one.notification for one in decided.outgoing),
+        plan=decided,
+        waiting=len(decided.decisions) - len(decided.planned),
+        wake_at=decided.wake_at,
+    )
+
+
+def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | None:
+    """All a plan needs; None when nothing waits and nothing has to be repeated."""
+    events = store.waiting_events(conn)
+    repeats = _repeats(conn, policy, now)
+    if not events and not repeats:
+        return None
+    incidents = store.get(conn, {event.incident_id for event in events})
+    tellings = store.tellings_of(conn, incidents)
+    keys = {one.group_key for one in tellings} | _keys(incidents.values(), policy) | set(repeats)
+    tellings += store.open_tellings(conn, keys)
+    incidents |= store.get(conn, {one.incident_id for one in tellings} - incidents.keys())
+    refs = {ref for one in incidents.values() for ref in one.attachments[-1:]}
+    return Waiting(
+        events=events,
+        incidents=incidents,
+        groups=store.groups(conn, keys),
+        tellings=tuple(dict.fromkeys(tellings)),
+        attachments=attachments.states(conn, refs),
+    )
+
+
+def backlogs(conn: Connection, policy: RoutingPolicy) -> tuple[Backlog, ...]:
+    """What each target has not taken yet: rows of the outbox, and groups that still wait to become one."""
+    counts: Counter[str] = Counter()
+    oldest: dict[str, datetime] = {}
+    for one in (*outbox.backlogs(conn), *_undispatched(conn, policy)):
+        counts[one.target] += one.count
+        oldest[one.target] = min(one.oldest, oldest.get(one.target, one.oldest))
+    return tuple(Backlog(target, counts[target], oldest[target]) for target in sorted(counts))
+
+
+def _undispatched(conn: Connection, policy: RoutingPolicy) -> Sequence[Backlog]:
+    events = store.waiting_events(conn)
+    if not events:
+        return ()
+    incidents = store.get(conn, {event.incident_id for event in events})
+    tellings = tuple(store.tellings_of(conn, incidents))
+    tellable, _ = subjects(Waiting(events, incidents, tellings=tellings), policy)
+    groups: dict[str, Backlog] = {}
+    for subject in sorted(tellable, key=lambda one: one.at, reverse=True):
+        groups.update((f"{target} {subject.key}", Backlog(target, 1, subject.at)) for target in subject.route.targets)
+    return tuple(groups.values())
+
+
+def _repeats(conn: Connection, policy: RoutingPolicy, now: datetime) -> Collection[str]:
+    if policy.repeat_interval <= timedelta(0):
+        return ()
+    return store.groups_to_repeat(conn, now - policy.repeat_interval)
+
+
+def _keys(incidents: Collection[Incident], policy: RoutingPolicy) -> set[str]:
+    """Groups that a message about these incidents may belong to."""
+    found: set[str] = set()
+    for incident in incidents:
+        route = policy.route(incident)
+        if route is not None:
+            found |= {route.group_key(incident), route.summary_key(incident.source)}
+    return found
+
+
+def _write(conn: Connection, decided: Plan, waiting: Waiting, now: datetime) -> None:
+    # First what a second dispatcher would collide with.
+    store.mark_planned(conn, {one.event.id for one in decided.planned if one.event.id is not None}, now)
+    store.save_groups(conn, decided.groups, waiting.groups)
+    store.save_tellings(conn, decided.tellings)
+    for one in decided.outgoing:
+        outbox.put(conn, one.notification, one.targets, now)

@@ -1,0 +1,285 @@
+"""The outbox: one row for each message and target, until the target has taken it. SQL on a given connection.
+
+A row is pending -> leased -> sent, back to pending after a failed try, or dead. Claiming is a conditional
+update whose row count decides: of two claimers one wins. Messages of a group reach a target in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+
+from alerts import codec
+from alerts.model import Notification, NotificationKind
+from alerts.schema import notifications, outbox
+from alerts.verdict import Tries
+
+LEASE = timedelta(seconds=30)
+
+
+class RowState(StrEnum):
+    PENDING = "pending"
+    LEASED = "leased"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+_UNDELIVERED = outbox.c.state.in_([RowState.PENDING.value, RowState.LEASED.value])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that is ours for the length of a lease."""
+
+    id: int
+    notification_id: str
+    target: str
+    tries: Tries
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as the command line lists it."""
+
+    id: int
+    notification_id: str
+    target: str
+    group_key: str
+    kind: NotificationKind
+    state: RowState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    finished_at: datetime | None
+    file_refused: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a target has not taken yet. oldest: when the oldest of it was seen."""
+
+    target: str
+    count: int
+    oldest: datetime
+
+
+def put(conn: Connection, notification: Notification, targets: Iterable[str], now: datetime) -> None:
+    conn.execute(
+        insert(notifications).values(
+            id=notification.id,
+            group_key=notification.group_key,
+            kind=notification.kind.value,
+            created_at=notification.created_at,
+            seen_at=notification.seen_at,
+            content=codec.notification_content(notification),
+        )
+    )
+    rows = [_new_row(notification, target, now) for target in dict.fromkeys(targets)]
+    if rows:
+        conn.execute(insert(outbox), rows)
+
+
+def notification(conn: Connection, notification_id: str) -> Notification:
+    """Raises KeyError, TypeError or ValueError when it is not there or makes no sense."""
+    row = conn.execute(select(notifications).where(notifications.c.id == notification_id)).mappings().first()
+    if row is None:
+        raise KeyError(f"the outbox has no notification {notification_id}")
+    return codec.notification(row)
+
+
+def claim(
+    conn: Connection, target: str, owner: str, now: datetime, lease: timedelta = LEASE
+) -> Claimed | None:
+    """The oldest due row of this target, unless an earlier one of its group is still on its way."""
+    table = outbox.c
+    rows = conn.execute(
+        select(table.id, table.group_key, _due(now).label("due"))
+        .where(table.target == target, _UNDELIVERED)
+        .order_by(table.id)
+    )
+    earlier: set[str] = set()
+    for row in rows:
+        if row.due and row.group_key not in earlier and _take(conn, row.id, owner, now, lease):
+            rows.close()
+            return _claimed(conn, row.id)
+        earlier.add(row.group_key)
+    return None
+
+
+def renew(conn: Connection, row_id: int, owner: str, now: datetime, lease: timedelta = LEASE) -> bool:
+    """False when the lease is no longer ours."""
+    return bool(_mine(conn, row_id, owner, lease_until=now + lease))
+
+
+def sent(conn: Connection, row_id: int, now: datetime, attempts: int) -> None:
+    """Whoever holds the lease by now: what was taken is not sent once more."""
+    undelivered = and_(outbox.c.id == row_id, _UNDELIVERED)
+    done = _finished(RowState.SENT, now) | {"attempts": attempts, "last_error": None}
+    conn.execute(update(outbox).where(undelivered).values(done))
+
+
+def retry(conn: Connection, row_id: int, owner: str, at: datetime, tries: Tries) -> bool:
+    return bool(
+        _mine(
+            conn, row_id, owner, **_released(), **_history(tries), state=RowState.PENDING.value, next_attempt_at=at
+        )
+    )
+
+
+def dead(conn: Connection, row_id: int, owner: str, now: datetime, tries: Tries, reason: str) -> bool:
+    history = _history(tries) | {"last_error": reason}
+    return bool(_mine(conn, row_id, owner, **history, **_finished(RowState.DEAD, now)))
+
+
+def release(conn: Connection, row_id: int, owner: str) -> bool:
+    """Gives a row back untried."""
+    return bool(_mine(conn, row_id, owner, **_released(), state=RowState.PENDING.value))
+
+
+def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
+    """Frees what processes hold that are gone; their leases need not run out."""
+    leased = outbox.c.state == RowState.LEASED.value
+    owners = conn.scalars(select(outbox.c.lease_owner).where(_UNDELIVERED, leased).distinct())
+    gone = [owner for owner in owners if owner is not None and owner_is_gone(owner)]
+    freed = update(outbox).where(_UNDELIVERED, leased, outbox.c.lease_owner.in_(gone))
+    return conn.execute(freed.values(state=RowState.PENDING.value, **_released())).rowcount if gone else 0
+
+
+def backlogs(conn: Connection) -> tuple[Backlog, ...]:
+    rows = conn.execute(
+        select(outbox.c.target, func.count().label("messages"), func.min(notifications.c.seen_at).label("oldest"))
+        .join(notifications, notifications.c.id == outbox.c.notification_id)
+        .where(_UNDELIVERED)
+        .group_by(outbox.c.target)
+        .order_by(outbox.c.target)
+    )
+    return tuple(Backlog(row.target, row.messages, row.oldest) for row in rows)
+
+
+def listing(
+    conn: Connection,
+    states: Collection[RowState] = (RowState.PENDING, RowState.LEASED, RowState.DEAD),
+    target: str | None = None,
+    limit: int = 100,
+) -> tuple[Row, ...]:
+    """The newest first."""
+    wanted = outbox.c.state.in_([state.value for state in states])
+    if target is not None:
+        wanted = and_(wanted, outbox.c.target == target)
+    rows = conn.execute(
+        select(outbox, notifications.c.kind)
+        .join(notifications, notifications.c.id == outbox.c.notification_id)
+        .where(wanted)
+        .order_by(outbox.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(_row(row) for row in rows)
+
+
+def retry_now(conn: Connection, ids: Collection[int], now: datetime) -> int:
+    """By a person's hand: dead and waiting rows are due at once, with a clean history."""
+    fresh = _released() | _history(Tries(now)) | {"finished_at": None, "created_at": now}
+    due = update(outbox).where(
+        outbox.c.id.in_(sorted(ids)), outbox.c.state.in_([RowState.PENDING.value, RowState.DEAD.value])
+    )
+    return conn.execute(due.values(fresh | {"state": RowState.PENDING.value, "next_attempt_at": now})).rowcount
+
+
+def drop(conn: Connection, ids: Collection[int], now: datetime) -> int:
+    """By a person's hand: not sent any more, still listed."""
+    given_up = update(outbox).where(outbox.c.id.in_(sorted(ids)), outbox.c.state == RowState.PENDING.value)
+    gone = _finished(RowState.DEAD, now) | {"last_error": "dropped by hand"}
+    return conn.execute(given_up.values(gone)).rowcount
+
+
+def prune(conn: Connection, before: datetime) -> int:
+    """Forgets rows finished before, and notifications that no row needs."""
+    gone = conn.execute(delete(outbox).where(outbox.c.finished_at < before)).rowcount
+    needed = exists().where(outbox.c.notification_id == notifications.c.id)
+    conn.execute(delete(notifications).where(notifications.c.created_at < before, ~needed))
+    return gone
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    expired = and_(outbox.c.state == RowState.LEASED.value, outbox.c.lease_until <= now)
+    return or_(and_(outbox.c.state == RowState.PENDING.value, outbox.c.next_attempt_at <= now), expired)
+
+
+def _take(conn: Connection, row_id: int, owner: str, now: datetime, lease: timedelta) -> bool:
+    taken = update(outbox).where(outbox.c.id == row_id, _due(now))
+    values = {"state": RowState.LEASED.value, "lease_owner": owner, "lease_until": now + lease}
+    return conn.execute(taken.values(values)).rowcount == 1
+
+
+def _claimed(conn: Connection, row_id: int) -> Claimed:
+    row = conn.execute(select(outbox).where(outbox.c.id == row_id)).one()
+    tries = Tries(
+        created_at=row.created_at,
+        attempts=row.attempts,
+        file_tries=row.file_tries,
+        file_refused=row.file_refused,
+        refusals=row.refusals,
+        refused_since=row.refused_since,
+        last_error=row.last_error,
+    )
+    return Claimed(row.id, row.notification_id, row.target, tries)
+
+
+def _mine(conn: Connection, row_id: int, owner: str, **values: Any) -> int:
+    held = and_(
+        outbox.c.id == row_id, outbox.c.state == RowState.LEASED.value, outbox.c.lease_owner == owner
+    )
+    return conn.execute(update(outbox).where(held).values(values)).rowcount
+
+
+def _new_row(notification: Notification, target: str, now: datetime) -> dict[str, Any]:
+    return {
+        "notification_id": notification.id,
+        "target": target,
+        "group_key": notification.group_key,
+        "state": RowState.PENDING.value,
+        "next_attempt_at": now,
+        "created_at": now,
+    }
+
+
+def _released() -> dict[str, Any]:
+    return {"lease_owner": None, "lease_until": None}
+
+
+def _finished(state: RowState, now: datetime) -> dict[str, Any]:
+    return _released() | {"state": state.value, "finished_at": now}
+
+
+def _history(tries: Tries) -> dict[str, Any]:
+    return {
+        "attempts": tries.attempts,
+        "file_tries": tries.file_tries,
+        "file_refused": tries.file_refused,
+        "refusals": tries.refusals,
+        "refused_since": tries.refused_since,
+        "last_error": tries.last_error,
+    }
+
+
+def _row(row: Any) -> Row:
+    return Row(
+        id=row.id,
+        notification_id=row.notification_id,
+        target=row.target,
+        group_key=row.group_key,
+        kind=NotificationKind(row.kind),
+        state=RowState(row.state),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        finished_at=row.finished_at,
+        file_refused=row.file_refused,
+        last_error=row.last_error,
+    )

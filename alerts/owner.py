@@ -1,0 +1,68 @@
+"""Who holds a lease: a process, named so that another one can tell whether it still lives.
+
+Only a process of the same machine and the same process namespace can be looked for; of any other nothing is
+known, and its leases run out by themselves. A process number alone is not enough: it is used again, and in a
+container it is always the same.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def owner() -> str:
+    """host:pid:nonce of this process, different at each call. The nonce begins with when the process started."""
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}-{secrets.token_hex(4)}"
+
+
+def process_is_gone(owner: str) -> bool:
+    """True only when that is certain."""
+    host, _, rest = owner.rpartition(":")[0].rpartition(":")
+    started = owner.rpartition(":")[2].partition("-")[0]
+    if host != _host() or not rest.isdecimal():
+        return False
+    pid = int(rest)
+    return not _alive(pid) or _started(pid) != started
+
+
+def _host() -> str:
+    """With what tells apart machines and containers that carry the same name."""
+    return f"{socket.gethostname()}/{_boot()}/{_namespace()}"
+
+
+def _boot() -> str:
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()[:8]
+    except OSError:
+        return ""
+
+
+def _namespace() -> str:
+    try:
+        return os.readlink(_PROC / "self/ns/pid").partition("[")[2].rstrip("]")
+    except OSError:
+        return ""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # alive, but another user's
+        return True
+    return True
+
+
+def _started(pid: int) -> str:
+    """Ticks since boot; empty where the system does not say."""
+    try:
+        # The second field is the program's name in brackets, which may hold anything.
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

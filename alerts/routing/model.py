@@ -1,0 +1,149 @@
+"""What routing is given and what it answers. Plain data, in Alertmanager's words; decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from urllib.parse import quote
+
+from alerts.model import AttachmentState, Incident, IncidentEvent, Notification
+
+
+class Reason(StrEnum):
+    """Why an event was told, waits, or is never told; the word that logs and `explain` show."""
+
+    FIRST = "first"
+    NEW = "new"
+    CAUSE = "cause"
+    RESOLVED = "resolved"
+    SUMMARY = "summary"
+    CATCH_UP = "catch_up"
+    WAITING_GROUP = "waiting_group"  # what else comes within group_wait goes with it
+    WAITING_INTERVAL = "waiting_interval"  # the group was told less than group_interval ago
+    WAITING_ATTACHMENT = "waiting_attachment"  # its log is being fetched, for log_wait at most
+    NEVER_ANNOUNCED = "never_announced"  # over, and nobody was told that it began
+    QUIET = "quiet"
+    NO_TARGET = "no_target"
+
+    @property
+    def waits(self) -> bool:
+        return self in {Reason.WAITING_GROUP, Reason.WAITING_INTERVAL, Reason.WAITING_ATTACHMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """group_by: labels; incidents that agree in all of them share messages."""
+
+    name: str
+    targets: tuple[str, ...]
+    group_by: tuple[str, ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """How the keys of all its groups begin."""
+        return f"{quote(self.name, safe='')}/"
+
+    def group_key(self, incident: Incident) -> str:
+        labels = {name: incident.labels.get(name, "") for name in self.group_by}
+        return self.prefix + json.dumps(labels, sort_keys=True, ensure_ascii=False)
+
+    def summary_key(self, source: str) -> str:
+        """One group for all that a source's summaries told: its recoveries come together as well."""
+        return f"{self.prefix}summary/{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """routes: the first one takes everything. repeat_interval: zero means never."""
+
+    routes: tuple[Route, ...]
+    group_wait: timedelta = timedelta(seconds=10)
+    group_interval: timedelta = timedelta(minutes=5)
+    repeat_interval: timedelta = timedelta(hours=4)
+    log_wait: timedelta = timedelta(seconds=30)
+    storm_threshold: int = 20
+
+    def route(self, _incident: Incident) -> Route | None:
+        """Where news of this incident go; None when nobody wants to be told."""
+        return next((route for route in self.routes if route.targets), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """That a group's targets were told of an incident, and of its end."""
+
+    group_key: str
+    incident_id: str
+    opened_told_at: datetime
+    resolved_told_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """All that a plan is made of.
+
+    incidents: by id; those of the events and the open ones of the groups concerned.
+    groups: when each group was told something last. attachments: by reference; others are not awaited.
+    """
+
+    events: Sequence[IncidentEvent]
+    incidents: Mapping[str, Incident]
+    groups: Mapping[str, datetime] = field(default_factory=dict)
+    tellings: Sequence[Telling] = ()
+    attachments: Mapping[str, AttachmentState] = field(default_factory=dict)
+
+    def told_to(self, group_key: str) -> Sequence[str]:
+        """Ids of the incidents that this group was told of."""
+        return self._by_group.get(group_key, ())
+
+    def telling(self, incident_id: str, prefix: str) -> Telling | None:
+        """That a group whose key begins so was told of the incident."""
+        mine = self._by_incident.get(incident_id, ())
+        return next((one for one in mine if one.group_key.startswith(prefix)), None)
+
+    @cached_property
+    def _by_group(self) -> Mapping[str, Sequence[str]]:
+        groups: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for one in self.tellings:
+            groups[one.group_key][one.incident_id] = None
+        return {key: tuple(ids) for key, ids in groups.items()}
+
+    @cached_property
+    def _by_incident(self) -> Mapping[str, Sequence[Telling]]:
+        told: defaultdict[str, list[Telling]] = defaultdict(list)
+        for one in self.tellings:
+            told[one.incident_id].append(one)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    event: IncidentEvent
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    notification: Notification
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """decisions: one for each event given. wake_at: when another look is due if nothing else happens."""
+
+    outgoing: tuple[Outgoing, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    groups: Mapping[str, datetime] = field(default_factory=dict)
+    tellings: tuple[Telling, ...] = ()
+    wake_at: datetime | None = None
+
+    @property
+    def planned(self) -> tuple[Decision, ...]:
+        """Those decided for good: told, or never to be told."""
+        return tuple(one for one in self.decisions if not one.reason.waits)

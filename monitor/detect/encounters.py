@@ -1,0 +1,153 @@
+"""Where jobs that exclude each other ran together: meetings of runs, gathered into encounters of jobs.
+
+Knows spans and groups, not findings. Only the neighbourhood of what is new or running is swept, so
+the cost follows what happened since the last look and not the length of the history.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.detect.groups import Membership, is_full_differential
+from monitor.detect.model import Facts
+from monitor.detect.spans import Meeting, Span, meetings, site_runs, span_of
+from monitor.detect.streak import END_OF_TIME
+from monitor.detect.subject import is_judged
+from monitor.model import Execution, RunId
+from monitor.policy import Policy
+
+SAME_SERIES = "same_series"
+
+Spans = Mapping[str, list[Span]]
+"""By job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """Meetings of the same two jobs without a pause between them, oldest first: one condition.
+
+    Several when sites of one job meet the other one by one.
+    """
+
+    group: str
+    meetings: tuple[Meeting, ...]
+    is_full_differential: bool = False
+
+    @property
+    def first(self) -> Meeting:
+        return self.meetings[0]
+
+    @property
+    def last_parted(self) -> Meeting:
+        return max(self.meetings, key=lambda meeting: (meeting.end, meeting.occurrence))
+
+    @property
+    def start(self) -> datetime:
+        return self.first.start
+
+    @property
+    def end(self) -> datetime:
+        """END_OF_TIME while it holds."""
+        return self.last_parted.end
+
+    @property
+    def is_holding(self) -> bool:
+        return self.last_parted.first_to_end.is_running
+
+    @property
+    def runs(self) -> Iterator[Execution]:
+        for meeting in self.meetings:
+            yield meeting.earlier.run
+            yield meeting.later.run
+
+    @property
+    def is_backfilled(self) -> bool:
+        """Every meeting was over before the instance was first read: one of both was final by then."""
+        return all(one.earlier.run.backfilled or one.later.run.backfilled for one in self.meetings)
+
+
+def encounters(facts: Facts, policy: Policy) -> Iterator[Encounter]:
+    """Those that hold, and those that are over of which a run is fresh."""
+    by_job = _spans(facts)
+    found = [*_same_series(by_job, facts), *_exclusive(by_job, facts, policy)]
+    for encounter in sorted(found, key=lambda one: (one.start, one.group, one.first.occurrence)):
+        if encounter.is_holding or any(run.run_id in facts.fresh for run in encounter.runs):
+            yield encounter
+
+
+def _spans(facts: Facts) -> Spans:
+    by_job: dict[str, list[Span]] = defaultdict(list)
+    for series, runs in facts.runs.items():
+        if is_judged(series.job_id, facts):
+            by_job[series.job_id] += [one for run in runs if (one := span_of(run)) is not None]
+    return by_job
+
+
+def _same_series(by_job: Spans, facts: Facts) -> Iterator[Encounter]:
+    """Of all sites of a job in one: it is one thing that is wrong."""
+    for spans in by_job.values():
+        by_scope: dict[str, list[Span]] = defaultdict(list)
+        for one in spans:
+            by_scope[one.run.scope].append(one)
+        met = [meeting for series in by_scope.values() for meeting in meetings(_near(series, facts))]
+        for unbroken in _unbroken(met):
+            yield Encounter(SAME_SERIES, unbroken)
+
+
+def _exclusive(by_job: Spans, facts: Facts, policy: Policy) -> Iterator[Encounter]:
+    members = Membership(policy.groups, frozenset(by_job))
+    sites = _Sites(by_job, policy.site_spread)
+    for place, jobs in members.exclusive():
+        group = policy.groups[place]
+        pairs: dict[tuple[str, str], list[Meeting]] = defaultdict(list)
+        for meeting in meetings(_near([one for job_id in jobs for one in by_job[job_id]], facts)):
+            one, other = meeting.earlier.run, meeting.later.run
+            if members.telling(one.job_id, other.job_id) == place and sites.are_apart(one, other):
+                pairs[min(one.job_id, other.job_id), max(one.job_id, other.job_id)].append(meeting)
+        for pair, met in pairs.items():
+            for unbroken in _unbroken(met):
+                yield Encounter(group.name, unbroken, is_full_differential(*pair, group))
+
+
+class _Sites:
+    """Tells the sites of one multi-site run from two runs of a job; looked up where a job meets itself."""
+
+    def __init__(self, by_job: Spans, spread: timedelta) -> None:
+        self._by_job = by_job
+        self._spread = spread
+        self._numbers: dict[str, dict[RunId, int]] = {}
+
+    def are_apart(self, one: Execution, other: Execution) -> bool:
+        """Two of the same series are told as that, not by a group."""
+        if one.job_id != other.job_id:
+            return True
+        if one.scope == other.scope:
+            return False
+        if one.job_id not in self._numbers:
+            self._numbers[one.job_id] = site_runs(self._by_job[one.job_id], self._spread)
+        numbers = self._numbers[one.job_id]
+        return numbers[one.run_id] != numbers[other.run_id]
+
+
+def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
+    """What can have met something running or fresh: nothing that ended before the first of those began."""
+    spans = list(spans)
+    news = [one.start for one in spans if one.is_running or one.run.run_id in facts.fresh]
+    horizon = min(news, default=END_OF_TIME)
+    return (one for one in spans if one.end > horizon)
+
+
+def _unbroken(met: Iterable[Meeting]) -> Iterator[tuple[Meeting, ...]]:
+    together: list[Meeting] = []
+    until: datetime | None = None
+    for meeting in sorted(met, key=lambda one: (one.start, one.occurrence)):
+        if until is not None and meeting.start > until:
+            yield tuple(together)
+            together, until = [], None
+        together.append(meeting)
+        until = meeting.end if until is None else max(until, meeting.end)
+    if together:
+        yield tuple(together)

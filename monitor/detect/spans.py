@@ -1,0 +1,109 @@
+"""When runs occupied the instance: half-open intervals, which of them met, and which belong together.
+
+Knows times, not groups or severities. A run that has not ended lasts until END_OF_TIME: at
+`seen_until` it was still there, and nothing says when it will be gone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.detect.streak import END_OF_TIME
+from monitor.model import Execution, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """[start, end) of one run; `end` is END_OF_TIME while it runs."""
+
+    start: datetime
+    end: datetime
+    run: Execution
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """By start; of two that start together the later one is always the same."""
+        return (self.start, self.run.job_id, self.run.id)
+
+    @property
+    def is_running(self) -> bool:
+        return self.end == END_OF_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Two runs that shared some time."""
+
+    earlier: Span
+    later: Span
+
+    @property
+    def start(self) -> datetime:
+        return self.later.start
+
+    @property
+    def first_to_end(self) -> Span:
+        return min(self.earlier, self.later, key=lambda span: (span.end, span.order))
+
+    @property
+    def end(self) -> datetime:
+        return self.first_to_end.end
+
+    @property
+    def occurrence(self) -> str:
+        """Both ids, in an order that does not depend on who came first."""
+        return "+".join(run_id.id for run_id in sorted((self.earlier.run.run_id, self.later.run.run_id)))
+
+
+def span_of(run: Execution) -> Span | None:
+    """None for what never ran: pending, empty, taken over by a later attempt, or of unknown start."""
+    start = _start(run)
+    if start is None or run.is_pending or run.is_superseded:
+        return None
+    end = END_OF_TIME if not run.is_final else run.ended
+    return Span(start, end, run) if end is not None and end > start else None
+
+
+def meetings(spans: Iterable[Span]) -> Iterator[Meeting]:
+    """Every pair that intersects, in one sweep over the starts; touching ends do not."""
+    running: list[tuple[datetime, str, str, Span]] = []
+    for later in sorted(spans, key=lambda one: one.order):
+        while running and running[0][0] <= later.start:
+            heapq.heappop(running)
+        for *_, earlier in running:
+            yield Meeting(earlier, later)
+        heapq.heappush(running, (later.end, later.run.job_id, later.run.id, later))
+
+
+def site_runs(spans: Iterable[Span], spread: timedelta) -> dict[RunId, int]:
+    """Which runs of one job are the sites of one multi-site run: equal numbers.
+
+    A site belongs to it when it starts within `spread` of the site before it, or of the end of one it
+    follows. No site is twice in one run.
+    """
+    numbers: dict[RunId, int] = {}
+    members: list[Span] = []
+    number = 0
+    for one in sorted(spans, key=lambda item: item.order):
+        if not _belongs(one, members, spread):
+            number, members = number + 1, []
+        members.append(one)
+        numbers[one.run.run_id] = number
+    return numbers
+
+
+def _belongs(one: Span, members: list[Span], spread: timedelta) -> bool:
+    if not members or any(member.run.scope == one.run.scope for member in members):
+        return False
+    if one.start - members[-1].start <= spread:
+        return True
+    return any(timedelta() <= one.start - member.end <= spread for member in members)
+
+
+def _start(run: Execution) -> datetime | None:
+    if run.start_time is None and run.end_time is not None and run.duration is not None:
+        return run.end_time - run.duration
+    return run.start_time

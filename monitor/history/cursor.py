@@ -1,0 +1,155 @@
+"""How far an instance was read and judged, and which time was seen completely.
+
+Nothing here steps back: a slower replica, or a poll that was overtaken, cannot make the monitor
+forget what is known already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from monitor.errors import Reason
+from monitor.history.rows import span, ticks
+from monitor.history.schema import coverage as intervals
+from monitor.history.schema import cursors
+from monitor.history.statements import insert_missing
+from monitor.model import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """One instance's state of reading.
+
+    seen_until: the instance's time at the start of the last complete read.
+    read_until: while catching up, everything that started before it is stored.
+    change: number of the last stored change; judged_change: detection has seen these.
+    last_error, last_reason: why the last poll was not complete; None after one that was.
+    clock_skew: how far the instance's clock is ahead.
+    """
+
+    instance: str
+    first_read_done: bool = False
+    seen_until: datetime | None = None
+    read_until: datetime | None = None
+    change: int = 0
+    judged_change: int = 0
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_error: str | None = None
+    last_reason: str | None = None
+    running: int | None = None
+    clock_skew: timedelta | None = None
+
+
+def load(conn: Connection, instance: str) -> Cursor:
+    """An empty one for an instance that nothing is known of. Writes nothing."""
+    row = conn.execute(select(cursors).where(cursors.c.instance == instance)).first()
+    return Cursor(instance) if row is None else decode(row)
+
+
+def locked(conn: Connection, instance: str) -> Cursor:
+    """The stored cursor; other writers of this instance wait until the transaction ends."""
+    insert_missing(conn, cursors, {"instance": instance})
+    statement = select(cursors).where(cursors.c.instance == instance).with_for_update()
+    return decode(conn.execute(statement).one())
+
+
+def save(conn: Connection, cursor: Cursor) -> None:
+    """Keep it; marks that the stored cursor has beyond it stay."""
+    stored = locked(conn, cursor.instance)
+    kept = replace(
+        cursor,
+        first_read_done=cursor.first_read_done or stored.first_read_done,
+        seen_until=_later(stored.seen_until, cursor.seen_until),
+        read_until=_later(stored.read_until, cursor.read_until),
+        change=max(stored.change, cursor.change),
+        judged_change=max(stored.judged_change, cursor.judged_change),
+        last_poll_at=_later(stored.last_poll_at, cursor.last_poll_at),
+        last_success_at=_later(stored.last_success_at, cursor.last_success_at),
+    )
+    if kept != stored:
+        row = {field.name: getattr(kept, field.name) for field in fields(kept)}
+        row["clock_skew"] = ticks(kept.clock_skew)
+        conn.execute(update(cursors).where(cursors.c.instance == cursor.instance).values(row))
+
+
+def read_until(conn: Connection, instance: str, until: datetime) -> None:
+    """Catching up: everything that started before `until` is stored."""
+    save(conn, replace(locked(conn, instance), read_until=until))
+
+
+def complete(
+    conn: Connection,
+    instance: str,
+    *,
+    seen_until: datetime,
+    at: datetime,
+    running: int,
+    clock_skew: timedelta | None,
+) -> None:
+    """A poll read everything there was at `seen_until`; `at` is our own time."""
+    save(
+        conn,
+        replace(
+            locked(conn, instance),
+            first_read_done=True,
+            seen_until=seen_until,
+            read_until=seen_until,
+            last_poll_at=at,
+            last_success_at=at,
+            last_error=None,
+            last_reason=None,
+            running=running,
+            clock_skew=clock_skew,
+        ),
+    )
+
+
+def failed(conn: Connection, instance: str, *, at: datetime, reason: Reason, message: str) -> None:
+    """A poll ended without having read everything."""
+    stored = locked(conn, instance)
+    save(conn, replace(stored, last_poll_at=at, last_error=message, last_reason=reason.value))
+
+
+def judged(conn: Connection, instance: str, change: int) -> None:
+    """Detection has seen all changes up to this number."""
+    save(conn, replace(locked(conn, instance), judged_change=change))
+
+
+def cover(conn: Connection, instance: str, start: datetime, end: datetime) -> None:
+    """[start, end) was read completely; grows together with what it touches or overlaps."""
+    if start >= end:
+        return
+    locked(conn, instance)
+    touching = (
+        intervals.c.instance == instance,
+        intervals.c.starts_at <= end,
+        intervals.c.ends_at >= start,
+    )
+    found = [(row.starts_at, row.ends_at) for row in conn.execute(select(intervals).where(*touching))]
+    whole = min([start, *(item[0] for item in found)]), max([end, *(item[1] for item in found)])
+    if found == [whole]:
+        return
+    conn.execute(delete(intervals).where(*touching))
+    conn.execute(
+        insert(intervals).values(instance=instance, starts_at=whole[0], ends_at=whole[1]),
+    )
+
+
+def coverage(conn: Connection, instance: str) -> tuple[Interval, ...]:
+    """Oldest first; no two of them touch."""
+    statement = select(intervals).where(intervals.c.instance == instance).order_by(intervals.c.starts_at)
+    return tuple(Interval(row.starts_at, row.ends_at) for row in conn.execute(statement))
+
+
+def decode(row: Row[Any]) -> Cursor:
+    values = {field.name: getattr(row, field.name) for field in fields(Cursor)}
+    return Cursor(**{**values, "clock_skew": span(row.clock_skew)})
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)

@@ -1,0 +1,294 @@
+"""Executions: stored in bulk, found again. Knows rows; how a run is judged is handed in as `Judge`.
+
+Storing is idempotent: the same page twice, or pages in another order, leave the same rows behind and
+count each run once. Whatever changed carries a fresh number, so that detection can ask for the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, update
+
+from monitor.history import counters
+from monitor.history.counters import Move, Stored
+from monitor.history.cursor import locked
+from monitor.history.merge import is_same, merge
+from monitor.history.rows import Judged, decode, decode_judged, encode
+from monitor.history.schema import cursors, executions
+from monitor.history.statements import named, upsert
+from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, Trigger
+
+__all__ = [
+    "Judge",
+    "Judged",
+    "active",
+    "awaiting_retry",
+    "get",
+    "iterate",
+    "latest",
+    "mark_missing",
+    "search",
+    "store",
+    "touch",
+    "versions",
+]
+
+CHUNK = 500
+
+ACTIVE: ColumnElement[bool] = executions.c.ended_at.is_(None)
+"""Every final run has an end; asked this way an index of both databases serves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How runs are to be read: the policy's answers, kept with each row."""
+
+    outcome: Callable[[Execution], Outcome]
+    trigger: Callable[[Execution], Trigger]
+
+
+def store(
+    conn: Connection,
+    instance: str,
+    seen: Iterable[Execution],
+    *,
+    seen_at: datetime,
+    backfill: bool,
+    judge: Judge,
+) -> int:
+    """Keep what was read of one instance; returns how many runs are new or changed.
+
+    A final run that nothing new is known of is not written at all, not even its `last_seen`: only an
+    active run needs that, because it is the end of one that vanishes.
+    """
+    change = _next_change(conn, instance)
+    changed = 0
+    runs = iter(seen)
+    while chunk := list(islice(runs, CHUNK)):
+        before = _stored(conn, instance, chunk)
+        after = dict(before)
+        for run in chunk:
+            if run.instance != instance:
+                raise ValueError(f"a run of {run.instance} cannot be stored for {instance}")
+            after[run.run_id] = _merged(after.get(run.run_id), run, seen_at, judge, backfill=backfill)
+        moves = [Move(before.get(run_id), stored) for run_id, stored in after.items()]
+        changed += _write(conn, instance, moves, seen_at, change)
+    return changed
+
+
+def touch(conn: Connection, keys: Iterable[RunKey], seen_at: datetime) -> None:
+    """These active runs were there, unchanged, at `seen_at`."""
+    rows = [{"b_instance": key.instance, "b_job_id": key.job_id, "b_id": key.id} for key in keys]
+    if not rows:
+        return
+    statement = (
+        update(executions)
+        .where(
+            executions.c.instance == bindparam("b_instance"),
+            executions.c.job_id == bindparam("b_job_id"),
+            executions.c.id == bindparam("b_id"),
+            executions.c.last_seen <= seen_at,
+            ACTIVE,
+        )
+        .values(last_seen=seen_at, missing=0)
+    )
+    conn.execute(statement, rows)
+
+
+def mark_missing(conn: Connection, key: RunKey, *, seen_at: datetime, judge: Judge) -> Execution:
+    """A poll that began at `seen_at` found this run gone; the second such poll makes it vanished.
+
+    Nothing happens to a final run, or to one that was seen after that poll began.
+    """
+    change = _next_change(conn, key.instance)
+    before = _stored(conn, key.instance, [RunId(key.job_id, key.id)])[RunId(key.job_id, key.id)]
+    run = before.execution
+    if run.is_final or (run.last_seen is not None and run.last_seen > seen_at):
+        return run
+    after = _judged(replace(run, missing=run.missing + 1), judge, counted=before.counted)
+    _write(conn, key.instance, [Move(before, after)], seen_at, change)
+    return after.execution
+
+
+def get(conn: Connection, key: RunKey) -> Execution | None:
+    row = conn.execute(select(executions).where(_is(key))).first()
+    return None if row is None else decode(row)
+
+
+def latest(conn: Connection, instance: str, job_id: str) -> Execution | None:
+    """The run of a job, on whatever site, that began last."""
+    statement = select(executions).where(executions.c.instance == instance, executions.c.job_id == job_id)
+    row = conn.execute(statement.order_by(*_NEWEST_FIRST).limit(1)).first()
+    return None if row is None else decode(row)
+
+
+def versions(conn: Connection, instance: str, since: datetime) -> dict[RunId, str]:
+    """The version of each final run that began or ended since; a vanished one may come back."""
+    statement = select(executions.c.job_id, executions.c.id, executions.c.version).where(
+        executions.c.instance == instance,
+        or_(executions.c.began_at >= since, executions.c.ended_at >= since),
+        executions.c.execution_status.in_(sorted(FINAL_WORDS)),
+    )
+    return {RunId(row.job_id, row.id): row.version for row in conn.execute(statement)}
+
+
+def active(conn: Connection, instance: str) -> list[Execution]:
+    """Oldest first."""
+    statement = select(executions).where(executions.c.instance == instance, ACTIVE)
+    return [decode(row) for row in conn.execute(statement.order_by(*_OLDEST_FIRST))]
+
+
+def awaiting_retry(conn: Connection, instance: str, ended_since: datetime) -> list[Execution]:
+    """Failed attempts that the platform may repeat, and mark as superseded when it does."""
+    statement = select(executions).where(
+        executions.c.instance == instance,
+        executions.c.ended_at >= ended_since,
+        executions.c.outcome == Outcome.FAILED,
+        executions.c.current_retry_attempt < executions.c.max_retries,
+    )
+    return [decode(row) for row in conn.execute(statement.order_by(*_OLDEST_FIRST))]
+
+
+def search(
+    conn: Connection,
+    *,
+    instance: str | None = None,
+    job: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcomes: Collection[Outcome] | None = None,
+    limit: int,
+) -> list[Judged]:
+    """Runs that began in [since, until), newest first. `job` is a glob, matched with case."""
+    statement = _matching(instance, job, since, until, outcomes).order_by(*_NEWEST_FIRST)
+    return list(islice(_found(conn, statement, job), limit))
+
+
+def iterate(
+    conn: Connection,
+    *,
+    instance: str | None = None,
+    job: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcomes: Collection[Outcome] | None = None,
+) -> Iterator[Judged]:
+    """As `search`, but all of them, one instance after the other, oldest first, without holding them all."""
+    statement = _matching(instance, job, since, until, outcomes)
+    return _found(conn, statement.order_by(executions.c.instance, *_OLDEST_FIRST), job)
+
+
+_OLDEST_FIRST = (executions.c.began_at, executions.c.job_id, executions.c.id)
+_NEWEST_FIRST = (executions.c.began_at.desc(), executions.c.job_id.desc(), executions.c.id.desc())
+
+
+def _next_change(conn: Connection, instance: str) -> int:
+    """Also makes other writers of this instance wait, so that none of them reads what is about to change."""
+    return locked(conn, instance).change + 1
+
+
+def _stored(conn: Connection, instance: str, runs: Iterable[Execution | RunId]) -> dict[RunId, Stored]:
+    ids = {run if isinstance(run, RunId) else run.run_id for run in runs}
+    job_id, run_id = named(conn, ids)
+    statement = select(executions).where(
+        executions.c.instance == instance, executions.c.job_id == job_id, executions.c.id == run_id
+    )
+    return {RunId(row.job_id, row.id): _decode_stored(row) for row in conn.execute(statement)}
+
+
+def _decode_stored(row: Any) -> Stored:
+    return Stored(*decode_judged(row), counted=row.counted)
+
+
+def _merged(
+    stored: Stored | None, run: Execution, seen_at: datetime, judge: Judge, *, backfill: bool
+) -> Stored:
+    if stored is None:
+        new = merge(None, run, seen_at=seen_at, backfill=backfill)
+        return _judged(new, judge, counted=False)
+    merged = merge(stored.execution, run, seen_at=seen_at, backfill=backfill)
+    if merged is stored.execution:
+        return stored
+    return _judged(merged, judge, counted=stored.counted)
+
+
+def _judged(run: Execution, judge: Judge, *, counted: bool) -> Stored:
+    return Stored(run, judge.outcome(run), judge.trigger(run), counted=counted or run.is_final)
+
+
+def _write(conn: Connection, instance: str, moves: Sequence[Move], seen_at: datetime, change: int) -> int:
+    moved = [move for move in moves if move.after is not move.before]
+    changed = [move for move in moved if not _is_unchanged(move)]
+    touch(conn, [move.after.execution.key for move in moved if _is_unchanged(move)], seen_at)
+    if not changed:
+        return 0
+    rows = [
+        {
+            **encode(stored.execution),
+            "outcome": stored.outcome,
+            "trigger": stored.trigger,
+            "counted": stored.counted,
+            "change": change,
+        }
+        for _, stored in changed
+    ]
+    upsert(conn, executions, rows)
+    counters.count(conn, instance, changed, seen_at)
+    conn.execute(update(cursors).where(cursors.c.instance == instance).values(change=change))
+    return len(changed)
+
+
+def _is_unchanged(move: Move) -> bool:
+    return move.before is not None and is_same(move.before.execution, move.after.execution)
+
+
+def _is(key: RunKey) -> ColumnElement[bool]:
+    return and_(
+        executions.c.instance == key.instance,
+        executions.c.job_id == key.job_id,
+        executions.c.id == key.id,
+    )
+
+
+def _matching(
+    instance: str | None,
+    job: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    outcomes: Collection[Outcome] | None,
+) -> Select[Any]:
+    statement = select(executions)
+    if instance is not None:
+        statement = statement.where(executions.c.instance == instance)
+    if job is not None:
+        statement = statement.where(_may_match(job))
+    if since is not None:
+        statement = statement.where(executions.c.began_at >= since)
+    if until is not None:
+        statement = statement.where(executions.c.began_at < until)
+    if outcomes is not None:
+        statement = statement.where(executions.c.outcome.in_(sorted(outcomes)))
+    return statement
+
+
+def _found(conn: Connection, statement: Select[Any], job: str | None) -> Iterator[Judged]:
+    with conn.execute(statement, execution_options={"yield_per": CHUNK}) as rows:
+        for row in rows:
+            if job is None or fnmatchcase(row.job_id, job):
+                yield decode_judged(row)
+
+
+def _may_match(job: str) -> ColumnElement[bool]:
+    """A coarse filter in SQL, which knows no sets of characters and, on SQLite, no case."""
+    plain, bracket, _ = job.partition("[")
+    if not bracket and not set(plain) & {"*", "?"}:
+        return executions.c.job_id == job
+    pattern = re.sub(r"([%_\\])", r"\\\1", plain).replace("*", "%").replace("?", "_")
+    return executions.c.job_id.like(pattern + ("%" if bracket else ""), escape="\\")

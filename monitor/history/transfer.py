@@ -1,0 +1,162 @@
+"""Takes the history out of a state and into another: executions as OCAPI's `job_execution` documents.
+
+Writes documents and reads none: parsing is the business of the room that knows the platform.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.history.cursor import cover
+from monitor.history.executions import Judge, store
+from monitor.model import ORGANIZATION, Execution, ExitStatus, Interval, Step
+
+_BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to. spans: for each instance the time it now counts as seen completely."""
+
+    read: int = 0
+    stored: int = 0
+    spans: dict[str, Interval] = field(default_factory=dict)
+
+
+def document(execution: Execution) -> dict[str, Any]:
+    """A `job_execution` with `sfcc_instance` added; what is not known is left out, as the platform does."""
+    return _known(
+        {
+            "_type": "job_execution",
+            "sfcc_instance": execution.instance,
+            "id": execution.id,
+            "job_id": execution.job_id,
+            "execution_status": execution.execution_status,
+            "status": execution.status,
+            "exit_status": _exit_status(execution.exit_status),
+            "start_time": _instant(execution.start_time),
+            "end_time": _instant(execution.end_time),
+            "duration": _milliseconds(execution.duration),
+            "creation_date": _instant(execution.creation_date),
+            "last_modified": _instant(execution.last_modified),
+            "client_id": execution.client_id,
+            "user_login": execution.user_login,
+            "execution_scopes": _scopes(execution.scope),
+            "is_restart": execution.is_restart,
+            "is_log_file_existing": execution.is_log_file_existing,
+            "log_file_path": execution.log_file_path,
+            "retry_information": _retries(execution),
+            "step_executions": None if execution.steps is None else [_step(step) for step in execution.steps],
+        }
+    )
+
+
+def import_documents(
+    conn: Connection, executions: Iterable[Execution], *, seen_at: datetime, judge: Judge
+) -> Imported:
+    """Store parsed documents as history, and cover each instance from its first start to its last end."""
+    read = stored = 0
+    spans: dict[str, Interval] = {}
+    batch: dict[str, list[Execution]] = defaultdict(list)
+    for execution in executions:
+        read += 1
+        batch[execution.instance].append(execution)
+        if read % _BATCH == 0:
+            stored += _import(conn, batch, spans, seen_at, judge)
+            batch.clear()
+    stored += _import(conn, batch, spans, seen_at, judge)
+    for instance, span in spans.items():
+        cover(conn, instance, *span)
+    return Imported(read, stored, spans)
+
+
+def _import(
+    conn: Connection,
+    batch: dict[str, list[Execution]],
+    spans: dict[str, Interval],
+    seen_at: datetime,
+    judge: Judge,
+) -> int:
+    stored = 0
+    for instance, runs in batch.items():
+        final = [run for run in runs if run.is_final]
+        stored += store(conn, instance, final, seen_at=seen_at, backfill=True, judge=judge)
+        for run in runs:
+            if not run.is_final:
+                # Nobody saw it active at the time of the import, only when the document was written.
+                alive_at = _last_sign(run) or seen_at
+                stored += store(conn, instance, [run], seen_at=alive_at, backfill=True, judge=judge)
+        _stretch(spans, instance, runs)
+    return stored
+
+
+def _stretch(spans: dict[str, Interval], instance: str, runs: Iterable[Execution]) -> None:
+    times = [at for run in runs for at in (run.began, run.ended or _last_sign(run)) if at is not None]
+    times.extend(spans.get(instance, ()))
+    if times:
+        spans[instance] = Interval(min(times), max(times))
+
+
+def _last_sign(run: Execution) -> datetime | None:
+    """When an active run is known to have been active."""
+    took = run.duration or timedelta()
+    signs = (run.last_modified, run.start_time and run.start_time + took, run.creation_date)
+    return max((at for at in signs if at is not None), default=None)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return _known(
+        {
+            "_type": "job_step_execution",
+            "id": step.id,
+            "step_id": step.step_id,
+            "step_type_id": step.step_type_id,
+            "execution_scope": step.scope,
+            "execution_status": step.execution_status,
+            "status": step.status,
+            "exit_status": _exit_status(step.exit_status),
+            "start_time": _instant(step.start_time),
+            "end_time": _instant(step.end_time),
+            "duration": _milliseconds(step.duration),
+        }
+    )
+
+
+def _exit_status(status: ExitStatus | None) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    return _known(
+        {"_type": "status", "code": status.code, "message": status.message, "status": status.status}
+    )
+
+
+def _retries(execution: Execution) -> dict[str, Any] | None:
+    retries = {
+        "current_retry_attempt": execution.current_retry_attempt,
+        "max_retries": execution.max_retries,
+    }
+    return _known(retries) or None
+
+
+def _scopes(scope: str) -> list[str] | None:
+    return None if scope == ORGANIZATION else scope.split(", ")
+
+
+def _instant(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // timedelta(milliseconds=1)
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

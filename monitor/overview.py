@@ -1,0 +1,106 @@
+"""The rows of `jobs`: what is known of each job, and what holds for it. Reads committed state only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts import store
+from alerts.model import Incident
+from monitor.history import executions as history
+from monitor.history import stats
+from monitor.history.stats import SeriesFacts
+from monitor.model import Execution
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job over all its sites; `running` is how long the active run has taken so far."""
+
+    instance: str
+    job_id: str
+    last_outcome: str | None
+    severity: str | None
+    conditions: tuple[str, ...]
+    last_start: datetime | None
+    last_end: datetime | None
+    last_success: datetime | None
+    last_failure: datetime | None
+    last_duration: timedelta | None
+    running: timedelta | None
+    consecutive_failures: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def jobs(connection: Connection, *, instance: str | None, glob: str, now: datetime) -> list[JobRow]:
+    """Every job that matches, by instance and id."""
+    series: dict[tuple[str, str], list[SeriesFacts]] = defaultdict(list)
+    for one in stats.series(connection, instance):
+        if fnmatchcase(one.job_id, glob):
+            series[one.instance, one.job_id].append(one)
+    incidents = _open_by_job(connection, now)
+    active = _active_by_job(connection, {name for name, _ in series})
+    return [
+        _row(key, series[key], incidents.get(key, []), active.get(key), now) for key in sorted(series)
+    ]
+
+
+def latest_by_end(series: list[SeriesFacts]) -> SeriesFacts | None:
+    """The site whose run ended last: it speaks for the job."""
+    ended = [(one.last_end, one) for one in series if one.last_end is not None]
+    return max(ended, key=lambda item: item[0])[1] if ended else None
+
+
+def latest(times: list[datetime | None]) -> datetime | None:
+    return max((at for at in times if at is not None), default=None)
+
+
+def _row(
+    key: tuple[str, str],
+    series: list[SeriesFacts],
+    incidents: list[Incident],
+    active: datetime | None,
+    now: datetime,
+) -> JobRow:
+    last = latest_by_end(series)
+    worst = min(incidents, key=lambda one: one.severity.rank, default=None)
+    return JobRow(
+        instance=key[0],
+        job_id=key[1],
+        last_outcome=last.last_outcome if last else None,
+        severity=worst.severity.value if worst else None,
+        conditions=tuple(sorted({one.condition for one in incidents})),
+        last_start=latest([one.last_start for one in series]),
+        last_end=last.last_end if last else None,
+        last_success=latest([one.last_success for one in series]),
+        last_failure=latest([one.last_failure for one in series]),
+        last_duration=last.last_duration if last else None,
+        running=None if active is None else max(now - active, timedelta()),
+        consecutive_failures=max(one.consecutive_failures for one in series),
+    )
+
+
+def _open_by_job(connection: Connection, now: datetime) -> dict[tuple[str, str], list[Incident]]:
+    found: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+    for incident in store.current(connection, now):
+        if incident.is_open and "job_id" in incident.labels:
+            found[incident.source, incident.labels["job_id"]].append(incident)
+    return found
+
+
+def _active_by_job(connection: Connection, instances: set[str]) -> dict[tuple[str, str], datetime]:
+    """When the oldest active run of each job began; pending ones have not."""
+    runs: list[Execution] = [run for name in sorted(instances) for run in history.active(connection, name)]
+    found: dict[tuple[str, str], datetime] = {}
+    for run in runs:
+        if run.start_time is not None and not run.is_pending:
+            key = (run.instance, run.job_id)
+            found[key] = min(found.get(key, run.start_time), run.start_time)
+    return found

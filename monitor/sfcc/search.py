@@ -1,0 +1,71 @@
+"""The searches the monitor makes, as OCAPI query documents. Pure.
+
+Knows the query language; knows no HTTP. The platform keeps results of range filters by their bounds,
+so the bound of the search of every poll is floored: the same one for five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.sfcc.wire import ACTIVE_WORDS
+
+COUNT = 200  # the most the platform takes
+FLOOR = timedelta(minutes=5)
+
+Query = Mapping[str, Any]
+
+
+def recent_forms(since: datetime) -> tuple[tuple[Query, ...], ...]:
+    """Three ways to ask for what began or ended since then and for what is active, best first.
+
+    Each is a number of searches to be put together. The last one leaves out what began before `since`
+    and ended since: such a run was active at the last poll, and is looked up by id.
+    """
+    at = floored(since)
+    began, ended = _range("start_time", {"from": _instant(at)}), _range("end_time", {"from": _instant(at)})
+    either = {"bool_filter": {"operator": "or", "filters": [began, ended]}}
+    combined = {"bool_query": {"should": [_filtered(began), _filtered(ended), active_query()]}}
+    return (combined,), (_filtered(either), active_query()), (_filtered(began), active_query())
+
+
+def started_query(since: datetime, until: datetime) -> Query:
+    """What began in [since, until)."""
+    bounds = {"from": _instant(since), "to": _instant(until), "to_inclusive": False}
+    return _filtered(_range("start_time", bounds))
+
+
+def active_query() -> Query:
+    """What is going on, whenever it began: a pending run may have no start time at all."""
+    words = [word.upper() for word in ACTIVE_WORDS]  # the search knows them in upper case only
+    return {"term_query": {"fields": ["status"], "operator": "one_of", "values": words}}
+
+
+def request(query: Query, start: int) -> Query:
+    return {
+        "query": query,
+        "sorts": [{"field": "start_time", "sort_order": "asc"}],
+        "select": "(**)",
+        "count": COUNT,
+        "start": start,
+    }
+
+
+def floored(at: datetime) -> datetime:
+    """The last full five minutes."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    return at - (at - epoch) % FLOOR
+
+
+def _filtered(condition: Query) -> Query:
+    return {"filtered_query": {"query": {"match_all_query": {}}, "filter": condition}}
+
+
+def _range(field: str, bounds: Query) -> Query:
+    return {"range_filter": {"field": field, **bounds}}
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"

@@ -1,0 +1,141 @@
+"""Misbehaviour on order: which responses of which API go wrong, how, and how often.
+
+Some faults answer in place of the API (429, 503, a page of HTML), others spoil its answer (cut off, reset,
+never ending). Order matters: the first fault that applies is used up first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from monitor.simulator.exchange import Mishap, Response, html_response
+from monitor.simulator.instant import http_date, to_ms
+
+APIS = ("token", "search", "execution", "start", "webdav", "*")
+
+
+@dataclass(slots=True)
+class Fault:
+    """`n` None: until cleared. `after`: so many requests pass first. `answer` None: the API answers, and
+    `spoil` changes that."""
+
+    api: str
+    name: str
+    spoil: Callable[[Response], Response]
+    replaces: bool
+    n: int | None = 1
+    after: int = 0
+    probability: float = 1.0
+    asked: int = 0
+
+
+class Faults:
+    """Each of the methods takes the API ("*": any) and, by name, `n`, `after` and `probability`."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._plan: list[Fault] = []
+        self.done: list[str] = []  # what was acted out: "search throttle"
+
+    def throttle(self, api: str = "*", *, retry_after: int | datetime | None = 5, **when: Any) -> None:
+        self._answer(api, "throttle", html_response(429, "Too Many Requests", "", _retry(retry_after)), when)
+
+    def unavailable(
+        self, api: str = "*", *, load: int | None = None, retry_after: int | None = None, **when: Any
+    ) -> None:
+        """503; with `load` (0 to 100) the headers of load shedding."""
+        status = {} if load is None else {"sfdc_load": str(load), "sfdc_load_status": "THROTTLE"}
+        headers = {**status, **_retry(retry_after)}
+        self._answer(api, "unavailable", html_response(503, "Service Unavailable", "", headers), when)
+
+    def gateway_timeout(self, api: str = "*", **when: Any) -> None:
+        self._answer(api, "gateway_timeout", html_response(504, "Gateway Timeout"), when)
+
+    def server_error(self, api: str = "*", **when: Any) -> None:
+        self._answer(api, "server_error", html_response(500, "Internal Server Error"), when)
+
+    def html(self, api: str = "*", **when: Any) -> None:
+        """200, but a page for people where a document was due."""
+        self._answer(api, "html", html_response(200, "Site under maintenance", "We will be back soon."), when)
+
+    def empty(self, api: str = "*", **when: Any) -> None:
+        self._spoil(api, "empty", lambda response: replace(response, body=b""), when)
+
+    def truncated(self, api: str = "*", **when: Any) -> None:
+        """Half of the body, with a Content-Length that agrees."""
+        self._spoil(api, "truncated", _halved, when)
+
+    def wrong_type(self, api: str = "*", **when: Any) -> None:
+        self._spoil(api, "wrong_type", _as_text, when)
+
+    def cut(self, api: str = "*", **when: Any) -> None:
+        """The connection is closed half-way through the body."""
+        self._mishap(api, Mishap.CUT, when)
+
+    def reset(self, api: str = "*", **when: Any) -> None:
+        self._mishap(api, Mishap.RESET, when)
+
+    def stall(self, api: str = "*", **when: Any) -> None:
+        """Half of the body, then nothing, while the connection stays open."""
+        self._mishap(api, Mishap.STALL, when)
+
+    def drip(self, api: str = "*", *, pause: float = 0.05, **when: Any) -> None:
+        """The body comes byte by byte, `pause` real seconds apart."""
+        self._spoil(api, "drip", lambda r: replace(r, mishap=Mishap.DRIP, pause=pause), when)
+
+    def clear(self, api: str = "*") -> None:
+        self._plan = [fault for fault in self._plan if api not in {"*", fault.api}]
+
+    def planned(self) -> list[str]:
+        return [f"{fault.api} {fault.name}" for fault in self._plan]
+
+    def pick(self, api: str) -> Fault | None:
+        """The fault that strikes this request, if any; counts it."""
+        for fault in self._plan:
+            if fault.api in {"*", api} and self._strikes(fault):
+                if fault.n is not None:
+                    fault.n -= 1
+                self._plan = [kept for kept in self._plan if kept.n != 0]
+                self.done.append(f"{api} {fault.name}")
+                return fault
+        return None
+
+    def _strikes(self, fault: Fault) -> bool:
+        fault.asked += 1
+        if fault.asked <= fault.after:
+            return False
+        dice = blake2b(f"{self._seed}|{fault.name}|{fault.asked}".encode(), digest_size=4).digest()
+        return int.from_bytes(dice, "big") / 2**32 < fault.probability
+
+    def _answer(self, api: str, name: str, answer: Response, when: Mapping[str, Any]) -> None:
+        self._add(Fault(api, name, lambda _response: answer, replaces=True, **when))
+
+    def _spoil(
+        self, api: str, name: str, spoil: Callable[[Response], Response], when: Mapping[str, Any]
+    ) -> None:
+        self._add(Fault(api, name, spoil, replaces=False, **when))
+
+    def _mishap(self, api: str, mishap: Mishap, when: Mapping[str, Any]) -> None:
+        self._spoil(api, mishap.value, lambda response: replace(response, mishap=mishap), when)
+
+    def _add(self, fault: Fault) -> None:
+        if fault.api not in APIS:
+            raise ValueError(f"no API {fault.api!r}; there are: {', '.join(APIS)}")
+        self._plan.append(fault)
+
+
+def _halved(response: Response) -> Response:
+    body = response.read()
+    return replace(response, body=body[: len(body) // 2])
+
+
+def _as_text(response: Response) -> Response:
+    return replace(response, headers={**response.headers, "Content-Type": "text/plain"})
+
+
+def _retry(after: int | datetime | None) -> dict[str, str]:
+    if after is None:
+        return {}
+    return {"Retry-After": http_date(to_ms(after)) if isinstance(after, datetime) else str(after)}
