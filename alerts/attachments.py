@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 def want(conn: Connection, refs: Iterable[str], now: datetime) -> None:
     """Asks for files once; what is wanted, stored or failed already stays as it is."""
     refs = list(dict.fromkeys(refs))
-    missing = [ref for ref in refs if ref not in states(conn, refs)]
-    for ref in missing:
+    there = states(conn, refs)
+    for ref in (ref for ref in refs if ref not in there):
         try:
             with conn.begin_nested():
                 conn.execute(insert(attachments).values(_new_row(ref, now)))
@@ -144,9 +144,7 @@ def _fetch_one(
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        attachments.c.state == AttachmentState.WANTED.value, attachments.c.next_attempt_at <= now
-    )
+    return and_(attachments.c.state == AttachmentState.WANTED.value, attachments.c.next_attempt_at <= now)
 
 
 def _packed(attachment: Attachment) -> tuple[bytes | None, str]:

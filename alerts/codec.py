@@ -40,7 +40,7 @@ def incident_fields(incident: Incident) -> dict[str, Any]:
     }
 
 
-def incident(fields: Mapping[str, Any]) -> Incident:
+def incident(fields: Mapping[Any, Any]) -> Incident:
     return Incident(
         id=fields["id"],
         fingerprint=fields["fingerprint"],
@@ -73,7 +73,7 @@ def notification_content(notification: Notification) -> dict[str, Json]:
     }
 
 
-def notification(row: Mapping[str, Any]) -> Notification:
+def notification(row: Mapping[Any, Any]) -> Notification:
     """row: one of the table of notifications. KeyError, TypeError or ValueError where it makes no sense."""
     content = row["content"]
     return Notification(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -22,10 +22,10 @@ from alerts.routing.subjects import subjects
 
 @dataclass(frozen=True, slots=True)
 class DispatchResult:
-    """notifications: those queued now. waiting: events not decided yet. wake_at: when to look again at the latest."""
+    """notifications: queued now. waiting: events not decided yet. wake_at: when to look again at the latest."""
 
     notifications: tuple[Notification, ...] = ()
-    plan: Plan = Plan()
+    plan: Plan = field(default_factory=Plan)
     waiting: int = 0
     wake_at: datetime | None = None
 
@@ -86,7 +86,9 @@ def _undispatched(conn: Connection, policy: RoutingPolicy) -> Sequence[Backlog]:
     tellable, _ = subjects(Waiting(events, incidents, tellings=tellings), policy)
     groups: dict[str, Backlog] = {}
     for subject in sorted(tellable, key=lambda one: one.at, reverse=True):
-        groups.update((f"{target} {subject.key}", Backlog(target, 1, subject.at)) for target in subject.route.targets)
+        groups.update(
+            (f"{target} {subject.key}", Backlog(target, 1, subject.at)) for target in subject.route.targets
+        )
     return tuple(groups.values())
 
 

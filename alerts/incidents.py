@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,7 +35,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has to be written. An incident is in one of the lists at most; one in `opened` may be over already."""
+    """What has to be written. An incident is in one list at most; one in `opened` may be over already."""
 
     opened: tuple[Incident, ...] = ()
     updated: tuple[Incident, ...] = ()
@@ -49,7 +50,7 @@ class Changes:
 def reconcile(
     findings: Iterable[Finding],
     open_incidents: Mapping[str, Incident],
-    known: Set[Fact],
+    known: AbstractSet[Fact],
     now: datetime,
     new_id: Callable[[], str],
     *,
@@ -120,7 +121,7 @@ class _Diff:
     def _continuation(
         self, mark: str, over: Sequence[Finding], holding: Finding | None
     ) -> tuple[Finding | None, Finding | None]:
-        """Which finding the open incident is about: (the one it ended with, None) or (None, the one it is now)."""
+        """Which finding the open incident is about: (the one it ended with, None) or (None, what it is now)."""
         seen = [one for one in over if len(self._unknown(mark, one)) < len(facts_of(one))]
         if holding is None:
             return (seen[-1] if seen else over[0], None) if over else (None, None)
@@ -178,7 +179,9 @@ class _Diff:
         elif quiet is None and new_cause and finding.quiet is None:
             kinds = (EventKind.CAUSE,)
         after = replace(
-            _incident(incident.id, incident.fingerprint, finding, incident.count + len(news), quiet, self._now),
+            _incident(
+                incident.id, incident.fingerprint, finding, incident.count + len(news), quiet, self._now
+            ),
             starts_at=incident.starts_at,
             causes=causes,
             ends_at=None,
@@ -208,7 +211,7 @@ def _merged(holding: Sequence[Finding]) -> Finding | None:
     return replace(ranked[0], occurrences=tuple(dict.fromkeys(every))) if len(ranked) > 1 else ranked[0]
 
 
-def _incident(  # noqa: PLR0913 - private, one caller each way
+def _incident(
     identity: str, mark: str, finding: Finding, count: int, quiet: str | None, now: datetime
 ) -> Incident:
     return Incident(

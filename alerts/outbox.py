@@ -127,7 +127,13 @@ def sent(conn: Connection, row_id: int, now: datetime, attempts: int) -> None:
 def retry(conn: Connection, row_id: int, owner: str, at: datetime, tries: Tries) -> bool:
     return bool(
         _mine(
-            conn, row_id, owner, **_released(), **_history(tries), state=RowState.PENDING.value, next_attempt_at=at
+            conn,
+            row_id,
+            owner,
+            **_released(),
+            **_history(tries),
+            state=RowState.PENDING.value,
+            next_attempt_at=at,
         )
     )
 
@@ -153,7 +159,9 @@ def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
 
 def backlogs(conn: Connection) -> tuple[Backlog, ...]:
     rows = conn.execute(
-        select(outbox.c.target, func.count().label("messages"), func.min(notifications.c.seen_at).label("oldest"))
+        select(
+            outbox.c.target, func.count().label("messages"), func.min(notifications.c.seen_at).label("oldest")
+        )
         .join(notifications, notifications.c.id == outbox.c.notification_id)
         .where(_UNDELIVERED)
         .group_by(outbox.c.target)
@@ -169,13 +177,13 @@ def listing(
     limit: int = 100,
 ) -> tuple[Row, ...]:
     """The newest first."""
-    wanted = outbox.c.state.in_([state.value for state in states])
+    wanted = [outbox.c.state.in_([state.value for state in states])]
     if target is not None:
-        wanted = and_(wanted, outbox.c.target == target)
+        wanted.append(outbox.c.target == target)
     rows = conn.execute(
         select(outbox, notifications.c.kind)
         .join(notifications, notifications.c.id == outbox.c.notification_id)
-        .where(wanted)
+        .where(*wanted)
         .order_by(outbox.c.id.desc())
         .limit(limit)
     )
@@ -188,7 +196,9 @@ def retry_now(conn: Connection, ids: Collection[int], now: datetime) -> int:
     due = update(outbox).where(
         outbox.c.id.in_(sorted(ids)), outbox.c.state.in_([RowState.PENDING.value, RowState.DEAD.value])
     )
-    return conn.execute(due.values(fresh | {"state": RowState.PENDING.value, "next_attempt_at": now})).rowcount
+    return conn.execute(
+        due.values(fresh | {"state": RowState.PENDING.value, "next_attempt_at": now})
+    ).rowcount
 
 
 def drop(conn: Connection, ids: Collection[int], now: datetime) -> int:
@@ -232,9 +242,7 @@ def _claimed(conn: Connection, row_id: int) -> Claimed:
 
 
 def _mine(conn: Connection, row_id: int, owner: str, **values: Any) -> int:
-    held = and_(
-        outbox.c.id == row_id, outbox.c.state == RowState.LEASED.value, outbox.c.lease_owner == owner
-    )
+    held = and_(outbox.c.id == row_id, outbox.c.state == RowState.LEASED.value, outbox.c.lease_owner == owner)
     return conn.execute(update(outbox).where(held).values(values)).rowcount
 
 

@@ -16,7 +16,7 @@ _PROC = Path("/proc")
 
 
 def owner() -> str:
-    """host:pid:nonce of this process, different at each call. The nonce begins with when the process started."""
+    """host:pid:nonce of this process, new at each call. The nonce begins with the start of the process."""
     return f"{_host()}:{os.getpid()}:{_started(os.getpid())}-{secrets.token_hex(4)}"
 
 
@@ -44,7 +44,7 @@ def _boot() -> str:
 
 def _namespace() -> str:
     try:
-        return os.readlink(_PROC / "self/ns/pid").partition("[")[2].rstrip("]")
+        return (_PROC / "self/ns/pid").readlink().name.partition("[")[2].rstrip("]")
     except OSError:
         return ""
 

@@ -52,7 +52,9 @@ def apply(conn: Connection, changes: Changes) -> None:
     if changes.opened:
         conn.execute(insert(incidents), [codec.incident_fields(one) for one in changes.opened])
     for incident in (*changes.updated, *changes.resolved):
-        conn.execute(update(incidents).where(incidents.c.id == incident.id).values(codec.incident_fields(incident)))
+        conn.execute(
+            update(incidents).where(incidents.c.id == incident.id).values(codec.incident_fields(incident))
+        )
     if changes.events:
         conn.execute(insert(incident_events), [_event_values(one) for one in changes.events])
     if changes.occurrences:
@@ -79,7 +81,9 @@ def get(conn: Connection, ids: Collection[str]) -> dict[str, Incident]:
 def waiting_events(conn: Connection) -> list[IncidentEvent]:
     """Those dispatch has not decided about yet, oldest first."""
     table = incident_events.c
-    rows = conn.execute(select(incident_events).where(table.planned_at.is_(None)).order_by(table.at, table.id))
+    rows = conn.execute(
+        select(incident_events).where(table.planned_at.is_(None)).order_by(table.at, table.id)
+    )
     return [IncidentEvent(row.id, row.incident_id, EventKind(row.kind), row.at, row.late) for row in rows]
 
 
@@ -128,9 +132,7 @@ def groups(conn: Connection, keys: Collection[str]) -> dict[str, datetime]:
     return found
 
 
-def save_groups(
-    conn: Connection, changed: Mapping[str, datetime], before: Mapping[str, datetime]
-) -> None:
+def save_groups(conn: Connection, changed: Mapping[str, datetime], before: Mapping[str, datetime]) -> None:
     """before: as they were when it was decided. Raises Conflict when one was told meanwhile."""
     for key, notified_at in changed.items():
         if key not in before:

@@ -19,14 +19,14 @@ PERMANENT_SPAN = timedelta(minutes=10)
 """A wrong setting that is mended within this time costs no alert."""
 MAX_AGE = timedelta(days=3)
 PROBE_EVERY = 10
-"""One try in so many goes without its file while all of them run into a timeout: the file may be the reason."""
+"""One try in so many goes without its file while they all time out: the file may be the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
     """A message's history with one target.
 
-    attempts: tries so far. file_tries: those with the file that were refused. file_refused: why it stays behind.
+    attempts: tries so far. file_tries: those refused with the file. file_refused: why it stays behind.
     refusals: permanent errors in a row, since `refused_since`. last_error: begins with the reason's word.
     """
 
@@ -51,7 +51,7 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """tries: the history with this try in it. retry_at: None when the message is given up, for the reason `dead`."""
+    """tries: the history with this try in it. retry_at: None when given up, for the reason `dead`."""
 
     tries: Tries
     retry_at: datetime | None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 from monitor.clock import Clock, SystemClock
-from monitor.errors import SettingsError
+from monitor.errors import SettingsError, StoppingError
 from monitor.settings import InstanceSettings, Settings
 from monitor.sfcc.connect import Access, Connection, connect
 
@@ -31,7 +29,8 @@ def access(instance: InstanceSettings) -> Access:
     client = instance.ocapi if instance.ocapi.client_id else instance
     basic = instance.webdav if instance.webdav.username else instance
     secret = client.secret(f"client secret of {instance.name}")
-    assert client.client_id is not None and secret is not None  # noqa: S101, PT018 - the settings were checked
+    if client.client_id is None or secret is None:
+        raise SettingsError([f"instance {instance.name}: client_id or its secret is missing"])
     return Access(
         instance=instance.name,
         server=instance.server,
@@ -49,15 +48,23 @@ def access(instance: InstanceSettings) -> Access:
 def connection(
     instance: InstanceSettings, clock: Clock, count: Callable[[str, str], None], stopping: threading.Event
 ) -> Connection:
-    """Waits end early when `stopping` is set."""
-    return connect(
-        access(instance),
-        now=clock.now,
-        monotonic=time.monotonic,  # tokens live by the real clock, also where the demo's runs faster
-        sleep=lambda seconds: None if clock.wait(stopping, seconds) else None,
-        count=count,
-        keep=wanted(instance),
-    )
+    """Waits end early, with StoppingError, when `stopping` is set."""
+
+    def sleep(seconds: float) -> None:
+        if clock.wait(stopping, seconds):
+            raise StoppingError("ended early")
+
+    try:
+        return connect(
+            access(instance),
+            now=clock.now,
+            monotonic=time.monotonic,  # sockets and tokens live by the real clock, however fast ours runs
+            sleep=sleep,
+            count=count,
+            keep=wanted(instance),
+        )
+    except ValueError as error:
+        raise SettingsError([f"instance {instance.name}: {error}"]) from error
 
 
 def connection_to(settings: Settings, name: str) -> Connection:

@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 
-from sqlalchemy import Engine
-
-from alerts import attachments, delivery, dispatch, outbox
-from alerts import store as incidents
+from alerts.delivery import deliver_next
 from alerts.notifier import Notifier
+from sqlalchemy import Engine, text
+
+from alerts import attachments, outbox, store
+from alerts.dispatch import backlogs, dispatch
+from alerts.model import DeliveryReason, Incident
+from alerts.owner import owner, process_is_gone
 from alerts.redact import mask
 from alerts.routing import Route, RoutingPolicy
 from monitor import __version__, snapshot
+from monitor.access import connection
 from monitor.clock import Clock, SystemClock
+from monitor.errors import StateError
 from monitor.history import retention
-from monitor.history.engine import open_state, prepare
+from monitor.history.engine import open_state, prepare, reading
+from monitor.history.trouble import state_errors
 from monitor.logfetch import LogFetcher
 from monitor.loops import Loop, Rounds
 from monitor.metrics import AgentMetrics, OutboxSnapshot, StateCollector
 from monitor.poll import Poller, PollResult
-from monitor.settings import InstanceSettings, Settings
+from monitor.settings import Settings
 from monitor.settings.policies import policy
-from monitor.sfcc.connect import Access, Connection, connect
 from monitor.targets import notifiers_for
 from monitor.web import Endpoint, application
 
@@ -37,13 +44,15 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 8.0
 """A supervisor kills after 10 s; this leaves two to end cleanly."""
 
-LOOP_ALIVE_SECONDS = 120.0
-RETENTION_INTERVAL = 3600.0
+LOOP_ALIVE_SECONDS = 300.0
+"""A log may take minutes to read; a loop that is silent for longer hangs."""
 
-Connect = Callable[..., Connection]
+RETENTION_SECONDS = 3600.0
 
 
 class App:
+    """Raises SettingsError or StateError where the agent cannot be built."""
+
     def __init__(
         self,
         settings: Settings,
@@ -57,129 +66,159 @@ class App:
         self.notifiers = dict(notifiers_for(settings) if notifiers is None else notifiers)
         self.engine: Engine = open_state(settings.state)
         prepare(self.engine)
-        self._owner = outbox.owner()
         self.collector = StateCollector(self.clock.now)
         self.metrics = AgentMetrics(self.collector, __version__, tuple(self.notifiers))
-        self._policies = {one.name: policy(settings, one) for one in settings.instances}
-        self._connections = {one.name: self._connect(one) for one in settings.instances}
-        self._pollers = {one.name: self._poller(one) for one in settings.instances}
+        self.stopping = threading.Event()
+        self._tick = tick
+        self._owner = owner()
+        self._instances = {one.name: one for one in settings.instances}
+        self._policies = {name: policy(settings, one) for name, one in self._instances.items()}
+        connections = {
+            name: connection(one, self.clock, self.metrics.count_request, self.stopping)
+            for name, one in self._instances.items()
+        }
+        self._pollers = {
+            name: Poller(
+                name,
+                self.engine,
+                connections[name].jobs,
+                self._policies[name],
+                self.clock,
+                max_age=settings.max_age,
+                stopping=self.stopping.is_set,
+            )
+            for name in self._instances
+        }
         self._fetch = LogFetcher(
             self.engine,
-            {name: one.logs for name, one in self._connections.items()},
+            {name: one.logs for name, one in connections.items()},
             self._policies,
             functools.partial(mask, extra=tuple(settings.redact.patterns), personal=settings.redact.personal),
             self.metrics.count_log,
         )
         self._routing = _routing(settings, tuple(self.notifiers))
-        self._tick = tick
-        self._last_retention: float | None = None
         self._rounds: Rounds | None = None
         self._loops: dict[str, Loop] = {}
-        self.endpoint: Endpoint | None = None
+        self._endpoint: Endpoint | None = None
+        self._retained_at: float | None = None
 
-    # -- steps ---------------------------------------------------------------------------------
+    # Steps: each complete in itself.
 
     def poll(self, instance: str) -> PollResult:
-        result = self._pollers[instance].poll()
+        with state_errors(self.engine.url):
+            result = self._pollers[instance].poll()
+            self.publish(instance)
         self.metrics.observe_poll(instance, result.seconds)
-        self.publish(instance)
-        if result.complete:
-            log.info(
-                "%s: polled in %.1f s, %d changed, %d opened, %d resolved",
-                instance,
-                result.seconds,
-                result.stored,
-                result.opened,
-                result.resolved,
-            )
-        else:
-            log.warning("%s: poll failed (%s): %s", instance, result.reason, result.message)
-        for name in ("logs", "dispatch"):
-            if name in self._loops and (result.opened or result.resolved):
-                self._loops[name].wake()
+        _log_poll(result)
+        if result.opened or result.resolved:
+            self._wake("logs", "dispatch")
         return result
 
     def poll_all(self) -> list[PollResult]:
         return [self.poll(instance) for instance in self._pollers]
 
     def fetch_logs(self) -> int:
-        return attachments.fetch_due(self.engine, self._fetch, self.clock.now)
+        """Fetches logs that alerts want; returns how many were tried."""
+        with state_errors(self.engine.url):
+            return attachments.fetch_due(self.engine, self._fetch, self.clock.now)
 
-    def dispatch(self) -> int:
-        """Decides about what waits; returns how many messages were queued."""
-        with self.engine.begin() as connection:
-            result = dispatch.dispatch(connection, self._routing, self.clock.now())
-        if result.queued:
-            for target in self.notifiers:
-                if target in self._loops:
-                    self._loops[target].wake()
-        self.publish_outbox()
-        self._retain()
-        return result.queued
+    def dispatch(self) -> bool:
+        """Decides about what waits; whether something still does."""
+        with state_errors(self.engine.url):
+            try:
+                with self.engine.begin() as connection:
+                    result = dispatch(connection, self._routing, self.clock.now(), lambda: uuid.uuid4().hex)
+            except store.Conflict:  # another agent decided the same meanwhile
+                return True
+            self.publish_outbox()
+            self._retain()
+        for one in result.notifications:
+            log.info("queued %s (%s): %d incidents", one.id, one.kind, len(one.incidents))
+        if result.notifications:
+            self._wake(*self.notifiers)
+        return result.waiting > 0
 
     def deliver(self, target: str) -> int:
         """Delivers what is due for a target; returns how many messages it took."""
         taken = 0
-        while not self.stopping:
-            outcome = delivery.deliver_next(
-                self.engine,
-                self.notifiers[target],
-                owner=self._owner,
-                now=self.clock.now,
-                count=self.metrics.count_sent,
-                observe=self.metrics.observe_delivery,
-            )
+        while not self.stopping.is_set():
+            with state_errors(self.engine.url):
+                outcome = deliver_next(
+                    self.engine,
+                    self.notifiers[target],
+                    self._owner,
+                    self.clock.now,
+                    count=self.metrics.count_sent,
+                    observe=self.metrics.observe_delivery,
+                )
             if outcome is None:
-                return taken
-            taken += outcome == "sent"
+                break
+            taken += outcome is DeliveryReason.SENT
+        if taken:
+            self.publish_outbox()
         return taken
 
+    def settle(self, within: timedelta) -> None:
+        """Until every message is delivered or that much time has passed: for one cycle by hand."""
+        deadline = self.clock.now() + within
+        while self.clock.now() < deadline and not self.stopping.is_set():
+            self.fetch_logs()
+            waiting = self.dispatch()
+            for target in self.notifiers:
+                self.deliver(target)
+            if not waiting and not self._backlog():
+                return
+            self.clock.wait(self.stopping, 0.2)
+
+    def open_incidents(self) -> list[Incident]:
+        """Worst first."""
+        with reading(self.engine) as connection:
+            return [one for one in store.current(connection, self.clock.now()) if one.is_open]
+
     def publish(self, instance: str) -> None:
-        settings = next(one for one in self.settings.instances if one.name == instance)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             self.collector.publish(
-                snapshot.instance(connection, settings, self._policies[instance], self.clock.now())
+                snapshot.instance(
+                    connection, self._instances[instance], self._policies[instance], self.clock.now()
+                )
             )
 
     def publish_outbox(self) -> None:
-        with self.engine.connect() as connection:
-            waiting = outbox.waiting(connection, tuple(self.notifiers))
+        found = self._backlog()
         self.collector.publish_outbox(
-            {target: OutboxSnapshot(one.count, one.oldest) for target, one in waiting.items()}
+            {target: found.get(target, OutboxSnapshot()) for target in self.notifiers}
         )
 
-    # -- running -------------------------------------------------------------------------------
+    # Running.
 
     @property
-    def stopping(self) -> bool:
-        return self._rounds is not None and self._rounds.stopping
+    def url(self) -> str:
+        """Of the endpoint; empty before `start`."""
+        return self._endpoint.url if self._endpoint else ""
 
     def start(self) -> None:
         """Starts everything and returns; raises MonitorError when it cannot."""
-        self.endpoint = Endpoint(self.settings.listen, application(self.metrics.registry, self.trouble))
-        with self.engine.begin() as connection:
-            outbox.void(connection, outbox.process_is_gone)
+        self._endpoint = Endpoint(self.settings.listen, application(self.metrics.registry, self.trouble))
+        with state_errors(self.engine.url), self.engine.begin() as connection:
+            outbox.void(connection, process_is_gone)
         for instance in self._pollers:
             self.publish(instance)
-        self._loops = {
-            "logs": Loop("logs", self.fetch_logs, self.clock, self._tick),
-            "dispatch": Loop("dispatch", self.dispatch, self.clock, self._tick),
-            **{
-                target: Loop(target, functools.partial(self.deliver, target), self.clock, self._tick)
-                for target in self.notifiers
-            },
+        self.publish_outbox()
+        steps = {"logs": self.fetch_logs, "dispatch": self.dispatch} | {
+            target: functools.partial(self.deliver, target) for target in self.notifiers
         }
-        self._rounds = Rounds(
-            tuple(self._pollers), self.poll, self.clock, self.settings.poll_interval.total_seconds()
-        )
-        self.endpoint.start()
+        self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
+        interval = self.settings.poll_interval.total_seconds()
+        self._rounds = Rounds(tuple(self._pollers), self.poll, self.clock, interval)
+        self._endpoint.start()
         for loop in self._loops.values():
             loop.start()
         self._rounds.start()
 
     def stop(self) -> bool:
-        """Ends within STOP_SECONDS; False when something had to be left behind (it is not lost)."""
+        """Within STOP_SECONDS; False when a thread had to be left behind: what it held is not lost."""
         deadline = time.monotonic() + STOP_SECONDS
+        self.stopping.set()
         if self._rounds is not None:
             self._rounds.stop()
         for loop in self._loops.values():
@@ -187,19 +226,64 @@ class App:
         clean = self._rounds is None or self._rounds.join(lambda: deadline - time.monotonic())
         for loop in self._loops.values():
             clean = loop.join(deadline - time.monotonic()) and clean
-        if self.endpoint is not None:
-            self.endpoint.stop()
-        self.engine.dispose()
+        if self._endpoint is not None:
+            self._endpoint.stop()
+        if clean:
+            self.engine.dispose()
         return clean
 
     def trouble(self) -> str | None:
         """Why the agent is not ready; None when it is."""
-        late = [
-            name
-            for name in ("logs", "dispatch")
-            if name in self._loops
-            and self.clock.monotonic() - self._loops[name].last_turn > LOOP_ALIVE_SECONDS
-        ]
-        if late:
-            return f"the {late[0]} loop has not turned for {LOOP_ALIVE_SECONDS:.0f} s"
-        return reachable(self.engine)
+        for name in ("logs", "dispatch"):
+            loop = self._loops.get(name)
+            if loop is not None and self.clock.monotonic() - loop.last_turn > LOOP_ALIVE_SECONDS:
+                return f"the {name} loop has not turned for {LOOP_ALIVE_SECONDS:.0f} s"
+        try:
+            with state_errors(self.engine.url), reading(self.engine) as connection:
+                connection.execute(text("SELECT 1"))
+        except StateError as error:
+            return str(error)
+        return None
+
+    def _backlog(self) -> dict[str, OutboxSnapshot]:
+        with reading(self.engine) as connection:
+            found = backlogs(connection, self._routing)
+        return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
+
+    def _retain(self) -> None:
+        """Once an hour: what is older than the settings keep, a few rows at a time."""
+        if self._retained_at is not None and self.clock.monotonic() - self._retained_at < RETENTION_SECONDS:
+            return
+        self._retained_at = self.clock.monotonic()
+        now = self.clock.now()
+        with self.engine.begin() as connection:
+            retention.prune(connection, before=now - self.settings.history_keep)
+            store.prune(connection, now - self.settings.history_keep)
+            outbox.prune(connection, now - self.settings.history_keep)
+            attachments.prune(connection, now - self.settings.log_keep)
+
+    def _wake(self, *names: str) -> None:
+        for name in names:
+            if name in self._loops:
+                self._loops[name].wake()
+
+
+def _routing(settings: Settings, targets: tuple[str, ...]) -> RoutingPolicy:
+    return RoutingPolicy(
+        routes=(Route("default", targets, tuple(settings.group_by)),),
+        group_wait=settings.group_wait,
+        group_interval=settings.group_interval,
+        repeat_interval=settings.repeat_interval,
+        log_wait=settings.log_wait,
+        storm_threshold=settings.storm_threshold,
+    )
+
+
+def _log_poll(result: PollResult) -> None:
+    if result.complete:
+        log.info(
+            "%s: polled in %.1f s: %d runs changed, %d incidents opened, %d resolved",
+            *(result.instance, result.seconds, result.stored, result.opened, result.resolved),
+        )
+    else:
+        log.warning("%s: poll failed (%s): %s", result.instance, result.reason, result.message)

@@ -3,6 +3,7 @@
 MonitorError
  ├─ SettingsError   wrong settings: show all problems, exit 2
  ├─ StateError      the state cannot be reached or used: say where, try again later
+ ├─ StoppingError   the agent ends: leave what is being done to the next start
  └─ SfccError       SFCC did not give what was asked: `reason` says why, `retryable` whether to ask again
      └─ LogError    the same for a log file: the alert goes out without it and says why
 """
@@ -42,6 +43,10 @@ class SettingsError(MonitorError):
 
 class StateError(MonitorError):
     """The state (database) cannot be opened, is locked, full, or of a newer version."""
+
+
+class StoppingError(MonitorError):
+    """The agent was told to stop while this was under way."""
 
 
 class SfccError(MonitorError):

@@ -7,7 +7,7 @@ what is stored, compares the findings with what is open, and keeps the differenc
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ from monitor.history import executions as history
 from monitor.history import facts as stored
 from monitor.history import stats
 from monitor.history.executions import Judge
-from monitor.model import Execution, RunId, Series
+from monitor.model import Execution
 from monitor.policy import Policy
 
 
@@ -70,7 +70,7 @@ def judge(
         now,
     )
     _count_overlaps(connection, instance, findings, known)
-    stats.expect(connection, instance, _expectations(facts, policy))
+    stats.expect(connection, _expectations(facts, policy))
     cursors.judged(connection, instance, cursors.load(connection, instance).change)
     return Judged(
         len(changes.opened), len([one for one in (*changes.opened, *changes.resolved) if one.ends_at])
@@ -78,16 +78,30 @@ def judge(
 
 
 def load_facts(
-    connection: Connection, instance: str, policy: Policy, jobs: Collection[str] | None
+    connection: Connection,
+    instance: str,
+    policy: Policy,
+    jobs: Collection[str] | None,
+    *,
+    beside_all: bool = False,
 ) -> Facts | None:
-    """What detection needs to judge these jobs (all of them for None); None before any complete read."""
+    """What detection needs to judge these jobs (all of them for None); None before any complete read.
+
+    beside_all: also what ran beside their old runs, not only beside new and active ones.
+    """
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
         return None
     fresh = stored.fresh(connection, instance, cursor.judged_change)
     runs = stored.runs(connection, instance, jobs, keep=RUNS_KEPT)
     if jobs is not None:
-        beside = _jobs_beside(connection, instance, runs, fresh, cursor.seen_until) - set(jobs)
+        news = [
+            run
+            for some in runs.values()
+            for run in some
+            if beside_all or run.run_id in fresh or not run.is_final
+        ]
+        beside = _jobs_beside(connection, instance, news, cursor.seen_until) - set(jobs)
         runs |= stored.runs(connection, instance, beside, keep=RUNS_KEPT)
     return Facts(
         instance=instance,
@@ -112,19 +126,10 @@ def _touched(connection: Connection, instance: str, open_ones: Iterable[Incident
 
 
 def _jobs_beside(
-    connection: Connection,
-    instance: str,
-    runs: Mapping[Series, tuple[Execution, ...]],
-    fresh: frozenset[RunId],
-    seen_until: datetime,
+    connection: Connection, instance: str, runs: Iterable[Execution], seen_until: datetime
 ) -> set[str]:
-    """Jobs that ran at the same time as what is new or active: an overlap needs both."""
-    began = [
-        run.began
-        for some in runs.values()
-        for run in some
-        if run.began is not None and (run.run_id in fresh or not run.is_final)
-    ]
+    """Jobs that ran at the same time as these: an overlap needs both."""
+    began = [run.began for run in runs if run.began is not None]
     if not began:
         return set()
     # The end is open: what began in the same instant as the read has to be among them.
@@ -132,14 +137,12 @@ def _jobs_beside(
     return {run.job_id for run in stored.neighbours(connection, instance, min(began), until)}
 
 
-def _expectations(facts: Facts, policy: Policy) -> Mapping[tuple[str, str], stats.Expected]:
+def _expectations(facts: Facts, policy: Policy) -> Iterator[stats.ExpectedDuration]:
     """The usual duration of each series judged, for metrics and for people."""
-    found = {}
     for series, runs in facts.runs.items():
         usual = baseline(runs, policy.job(series.job_id))
         if usual is not None:
-            found[series.job_id, series.scope] = stats.Expected(usual.lower, usual.median, usual.upper)
-    return found
+            yield stats.ExpectedDuration(facts.instance, *series, usual.lower, usual.median, usual.upper)
 
 
 def _count_overlaps(

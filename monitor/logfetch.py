@@ -14,6 +14,7 @@ from alerts.model import Attachment, FetchFailed
 from monitor.detect.refs import parse_attachment_ref
 from monitor.errors import LogError, SfccError
 from monitor.history import executions as history
+from monitor.history.engine import reading
 from monitor.joblog import assemble
 from monitor.policy import Policy
 from monitor.sfcc import LogReader
@@ -54,7 +55,7 @@ class LogFetcher:
         reader = self._readers.get(key.instance)
         if reader is None:
             raise FetchFailed(f"no log: the instance {key.instance} is no longer in the settings", final=True)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             run = history.get(connection, key)
         if run is None:
             raise FetchFailed("no log: the run is no longer in the history", final=True)

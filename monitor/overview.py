@@ -14,8 +14,7 @@ from alerts import store
 from alerts.model import Incident
 from monitor.history import executions as history
 from monitor.history import stats
-from monitor.history.stats import SeriesFacts
-from monitor.model import Execution
+from monitor.history.series import SeriesFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,8 @@ def jobs(connection: Connection, *, instance: str | None, glob: str, now: dateti
         if fnmatchcase(one.job_id, glob):
             series[one.instance, one.job_id].append(one)
     incidents = _open_by_job(connection, now)
-    active = _active_by_job(connection, {name for name, _ in series})
-    return [
-        _row(key, series[key], incidents.get(key, []), active.get(key), now) for key in sorted(series)
-    ]
+    active = active_since(connection, {name for name, _ in series})
+    return [_row(key, series[key], incidents.get(key, []), active.get(key), now) for key in sorted(series)]
 
 
 def latest_by_end(series: list[SeriesFacts]) -> SeriesFacts | None:
@@ -95,12 +92,12 @@ def _open_by_job(connection: Connection, now: datetime) -> dict[tuple[str, str],
     return found
 
 
-def _active_by_job(connection: Connection, instances: set[str]) -> dict[tuple[str, str], datetime]:
-    """When the oldest active run of each job began; pending ones have not."""
-    runs: list[Execution] = [run for name in sorted(instances) for run in history.active(connection, name)]
+def active_since(connection: Connection, instances: set[str]) -> dict[tuple[str, str], datetime]:
+    """When the oldest active run of each (instance, job) started; pending ones have not."""
     found: dict[tuple[str, str], datetime] = {}
-    for run in runs:
-        if run.start_time is not None and not run.is_pending:
-            key = (run.instance, run.job_id)
-            found[key] = min(found.get(key, run.start_time), run.start_time)
+    for name in sorted(instances):
+        for run in history.active(connection, name):
+            if run.start_time is not None and not run.is_pending:
+                key = (run.instance, run.job_id)
+                found[key] = min(found.get(key, run.start_time), run.start_time)
     return found

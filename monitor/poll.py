@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from monitor.clock import Clock, InstanceClock
-from monitor.errors import Reason, SfccError
+from monitor.errors import Reason, SfccError, StoppingError
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history.cursor import Cursor
@@ -73,10 +73,6 @@ class _Gathered:
     stored: int = 0
 
 
-class _StoppingError(Exception):
-    """The agent ends: what is read so far is kept, the rest is for the next start."""
-
-
 class Poller:
     """Polls one instance; not to be shared by threads."""
 
@@ -109,7 +105,7 @@ class Poller:
         started = self._time.now()
         try:
             stored, judged = self._read_and_judge(started)
-        except _StoppingError:
+        except StoppingError:
             return self._failure(started, began, Reason.NETWORK, "ended early, the agent is stopping")
         except SfccError as error:
             with self._engine.begin() as connection:
@@ -162,7 +158,7 @@ class Poller:
 
     def _note(self, page: Page, gathered: _Gathered) -> None:
         if self._stopping():
-            raise _StoppingError
+            raise StoppingError("ended early")
         gathered.seen |= page.seen
         bad = [run for run in page.executions if run.steps is None and self._judge.outcome(run) in _BAD]
         gathered.bare |= dict.fromkeys(run.run_id for run in bad)
@@ -194,7 +190,7 @@ class Poller:
         found = []
         for job_id, execution_id in list(wanted)[:LOOKUPS]:
             if self._stopping():
-                raise _StoppingError
+                raise StoppingError("ended early")
             answer = self._api.execution(job_id, execution_id)
             if answer is None:
                 gathered.gone.append(RunKey(self.instance, job_id, execution_id))

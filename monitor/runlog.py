@@ -2,58 +2,50 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
+from glob import escape
 
 from sqlalchemy import Engine
 
 from alerts import attachments
 from alerts.model import Attachment
+from monitor.access import connection_to
 from monitor.detect.refs import attachment_ref
 from monitor.errors import MonitorError
 from monitor.history import executions as history
+from monitor.history.engine import reading
 from monitor.joblog import assemble
 from monitor.logfetch import HEAD_BYTES, TAIL_BYTES
 from monitor.model import Execution, Outcome
 from monitor.settings import Settings
-from monitor.access import connection_to
 
 Mask = Callable[[str], tuple[str, int]]
 
 
 def find_run(engine: Engine, job: str, execution_id: str | None, instance: str | None) -> Execution:
     """That run, or the job's last failed one, else its last one; raises MonitorError when there is none."""
-    with engine.connect() as connection:
-        runs = [
-            run
-            for run, _, _ in history.search(connection, instance=instance, job=job, exact=True, limit=5000)
-            if execution_id in (None, run.id)
-        ]
-        if execution_id is None:
-            failed = history.search(
-                connection,
-                instance=instance,
-                job=job,
-                exact=True,
-                outcomes=[Outcome.FAILED, Outcome.ABORTED],
-                limit=1,
-            )
-            runs = [run for run, _, _ in failed] or runs[:1]
+    wanted = partial(history.search, instance=instance, job=escape(job))
+    with reading(engine) as connection:
+        if execution_id is not None:
+            runs = [one for one in wanted(connection, limit=sys.maxsize) if one.execution.id == execution_id]
+        else:
+            bad = wanted(connection, outcomes=[Outcome.FAILED, Outcome.ABORTED], limit=1)
+            runs = bad or wanted(connection, limit=1)
     if not runs:
         what = f"run {execution_id} of {job}" if execution_id else f"run of {job}"
         raise MonitorError(f"no {what} is in the history; `sfcc-job-monitor jobs` lists the jobs known")
-    if len({run.instance for run in runs}) > 1:
-        names = ", ".join(sorted({run.instance for run in runs}))
+    if len({one.execution.instance for one in runs}) > 1:
+        names = ", ".join(sorted({one.execution.instance for one in runs}))
         raise MonitorError(f"several instances have it ({names}): choose with --instance")
-    return runs[0]
+    return runs[0].execution
 
 
 def read_log(settings: Settings, engine: Engine, run: Execution, mask: Mask) -> Attachment:
     """Raises SfccError (LogError) where the instance does not give it either."""
     ref = attachment_ref(run.key)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         kept = attachments.load(connection, [ref]).get(ref)
     if kept is not None and kept.content is not None:
         return kept

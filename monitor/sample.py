@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from alerts.model import Attachment, Finding, Incident, Message, Notification, NotificationKind, Severity
-from alerts.notifier import Capabilities
+from alerts.model import (
+    Attachment,
+    Capabilities,
+    Finding,
+    Incident,
+    Message,
+    Notification,
+    NotificationKind,
+    Severity,
+)
 from alerts.render import render
 
 _LINES = (

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from itertools import accumulate
 
 from sqlalchemy import Connection
 
 from alerts import store
-from monitor.history import executions as history
+from monitor.detect.groups import is_member
 from monitor.history import stats
+from monitor.history.counters import DURATION_BUCKETS
+from monitor.history.series import SeriesFacts
+from monitor.history.stats import DurationHistogram
 from monitor.metrics import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
-from monitor.policy import GroupPolicy, Policy
+from monitor.overview import active_since, latest, latest_by_end
+from monitor.policy import Policy
 from monitor.settings import InstanceSettings
 from monitor.settings.policies import instance_type, realm
+
+BOUNDS = ("lower", "median", "upper")
 
 
 def instance(
     connection: Connection, settings: InstanceSettings, policy: Policy, now: datetime
 ) -> InstanceSnapshot:
+    """What the state has committed of it; jobs in the order of their ids."""
     name = settings.name
-    cursor = stats.cursor(connection, name)
+    known = stats.cursors(connection, name)
+    cursor = known[0] if known else None
     return InstanceSnapshot(
         instance=name,
         timezone=settings.timezone,
         type=instance_type(settings),
         realm=realm(settings),
         up=None if cursor is None or cursor.last_poll_at is None else cursor.last_error is None,
-        last_success=cursor and cursor.last_success_at,
-        running=cursor and cursor.running,
-        clock_skew=cursor.clock_skew if cursor else timedelta(),
+        last_success=cursor.last_success_at if cursor else None,
+        running=cursor.running if cursor else None,
+        clock_skew=(cursor.clock_skew if cursor else None) or timedelta(),
         jobs=tuple(_jobs(connection, name, policy)),
         overlaps={
             (pair.job_id, pair.other_job_id): pair.count for pair in stats.overlap_pairs(connection, name)
@@ -41,44 +48,69 @@ def instance(
     )
 
 
-def _jobs(connection: Connection, name: str, policy: Policy) -> Iterable[JobSnapshot]:
-    series: dict[str, list[stats.SeriesStats]] = defaultdict(list)
+def _jobs(connection: Connection, name: str, policy: Policy) -> Iterator[JobSnapshot]:
+    series: dict[str, list[SeriesFacts]] = defaultdict(list)
     for one in stats.series(connection, name):
         series[one.job_id].append(one)
     outcomes: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
     for row in stats.outcomes(connection, name):
         outcomes[row.job_id][row.outcome, row.trigger] = row.count
     durations = {one.job_id: one for one in stats.durations(connection, name)}
-    active = _active_since(connection, name)
+    expected: dict[str, list[stats.ExpectedDuration]] = defaultdict(list)
+    for usual in stats.expected(connection, name):
+        expected[usual.job_id].append(usual)
+    active = active_since(connection, {name})
     for job_id in sorted(series):
-        yield _job(
-            job_id, series[job_id], outcomes[job_id], durations.get(job_id), active.get(job_id), policy
+        facts = series[job_id]
+        last = latest_by_end(facts)
+        histogram = durations.get(job_id)
+        yield JobSnapshot(
+            job_id=job_id,
+            groups=",".join(group.name for group in policy.groups if is_member(job_id, group)),
+            outcomes=outcomes[job_id],
+            buckets=_buckets(histogram) if histogram else (),
+            duration_sum=histogram.total.total_seconds() if histogram else 0.0,
+            last_start=latest([one.last_start for one in facts]),
+            last_end=latest([one.last_end for one in facts]),
+            last_success=latest([one.last_success for one in facts]),
+            last_failure=latest([one.last_failure for one in facts]),
+            last_duration=_longest_of_latest_run(facts, policy.site_spread),
+            last_outcome=last.last_outcome if last else None,
+            consecutive_failures=max(one.consecutive_failures for one in facts),
+            active_since=active.get((name, job_id)),
+            expected=_expected(expected[job_id]),
         )
 
 
-def _job(
-    job_id: str,
-    series: Sequence[stats.SeriesStats],
-    outcomes: Mapping[tuple[str, str], int],
-    durations: stats.JobDurations | None,
-    active_since: datetime | None,
-    policy: Policy,
-) -> JobSnapshot:
-    ended = [one for one in series if one.last_end is not None]
-    latest = max(ended, key=lambda one: one.last_end or datetime.min, default=None)
-    return JobSnapshot(
-        job_id=job_id,
-        groups=",".join(group.name for group in policy.groups if _in_group(job_id, group)),
-        outcomes=outcomes,
-        buckets=_buckets(durations),
-        duration_sum=durations.total.total_seconds() if durations else 0.0,
-        last_start=_latest(one.last_start for one in series),
-        last_end=_latest(one.last_end for one in series),
-        last_success=_latest(one.last_success for one in series),
-        last_failure=_latest(one.last_failure for one in series),
-        last_duration=_longest_of_latest(ended),
-        last_outcome=latest.last_outcome if latest else None,
-        consecutive_failures=max((one.consecutive_failures for one in series), default=0),
-        active_since=active_since,
-        expected=_expected(series),
-    )
+def _buckets(histogram: DurationHistogram) -> tuple[tuple[str, float], ...]:
+    """Cumulative, by upper bound as Prometheus writes it."""
+    bounds = [*(repr(float(bound)) for bound in DURATION_BUCKETS), "+Inf"]
+    return tuple(zip(bounds, (float(count) for count in accumulate(histogram.counts)), strict=True))
+
+
+def _longest_of_latest_run(series: Sequence[SeriesFacts], spread: timedelta) -> timedelta | None:
+    """The sites of one run start within `spread` of each other: the longest of them is how long it took."""
+    newest = latest([one.last_start for one in series])
+    took = [
+        one.last_duration
+        for one in series
+        if one.last_duration is not None
+        and (newest is None or one.last_start is None or newest - one.last_start <= spread)
+    ]
+    return max(took, default=None)
+
+
+def _expected(sites: Sequence[stats.ExpectedDuration]) -> dict[str, timedelta]:
+    """Of several sites the one that takes longest."""
+    if not sites:
+        return {}
+    longest = max(sites, key=lambda one: one.median)
+    return {bound: getattr(longest, bound) for bound in BOUNDS}
+
+
+def _conditions(connection: Connection, name: str, now: datetime) -> Iterator[ConditionSnapshot]:
+    for incident in store.current(connection, now - CONDITION_SHOWN):
+        if incident.source == name:
+            yield ConditionSnapshot(
+                incident.condition, incident.severity.value, incident.labels.get("job_id"), incident.ends_at
+            )

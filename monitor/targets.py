@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from alerts.notifier import Notifier, build
+
 from monitor.errors import SettingsError
 from monitor.settings import Settings, TargetSettings
 

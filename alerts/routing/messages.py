@@ -52,9 +52,7 @@ class Draft:
         )
         for subject in subjects:
             self._remember(key, subject)
-            self.decisions.extend(
-                Decision(event, _reason(kind, subject, event)) for event in subject.events
-            )
+            self.decisions.extend(Decision(event, _reason(kind, subject, event)) for event in subject.events)
 
     def repeat(self, route: Route, key: str, incidents: Sequence[Incident], counted: int) -> None:
         listed = tuple(sorted(incidents, key=worst_first))

@@ -47,7 +47,7 @@ def summarise(subjects: Iterable[Subject], policy: RoutingPolicy, draft: Draft) 
 def held_for_files(
     told: Sequence[Subject], due: Sequence[Subject], policy: RoutingPolicy, draft: Draft
 ) -> bool:
-    """Waits while a log is on its way, counted from the oldest news: no alert is late by more than log_wait."""
+    """Waits while a log is on its way, counted from the oldest news: none is late by more than log_wait."""
     deadline = min(one.at for one in due) + policy.log_wait
     held = draft.now < deadline and any(one.awaits_file(draft.waiting) for one in told)
     if held:

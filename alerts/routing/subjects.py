@@ -12,7 +12,7 @@ from alerts.routing.model import Decision, Reason, Route, RoutingPolicy, Telling
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One incident with all its untold events. telling: that its opening was told; it then stays in that group."""
+    """One incident with its untold events. telling: that it was told before; it then stays in that group."""
 
     incident: Incident
     events: tuple[IncidentEvent, ...]

@@ -47,15 +47,14 @@ def state_of(settings: Settings) -> Engine:
 
 def need_instances(settings: Settings) -> None:
     if not settings.instances:
-        raise SettingsError(
-            [
-                "no SFCC instance is given: set SFCC_SERVER, SFCC_CLIENT_ID and SFCC_CLIENT_SECRET, "
-                "or name [[instances]] in a settings file; `sfcc-job-monitor demo` needs neither"
-            ]
+        problem = (
+            "no SFCC instance is given: set SFCC_SERVER, SFCC_CLIENT_ID and SFCC_CLIENT_SECRET, "
+            "or name [[instances]] in a settings file; `sfcc-job-monitor demo` needs neither"
         )
+        raise SettingsError([problem])
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A point in time: a duration back from now (`2h`), a date, or an instant; UTC without a zone."""
 
     name = "moment"

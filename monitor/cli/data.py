@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TextIO
 
 import click
@@ -27,13 +27,14 @@ def export(
 ) -> None:
     """Write the history to stdout, oldest first."""
     from monitor.history import executions
+    from monitor.history.engine import reading
     from monitor.history.transfer import document
 
     engine = state_of(settings_of(ctx).settings)
     count = 0
-    with engine.connect() as connection:
-        for run in executions.iterate(connection, instance=instance, job=glob, since=since, until=until):
-            click.echo(json.dumps(document(run), ensure_ascii=False))
+    with reading(engine) as connection:
+        for found in executions.iterate(connection, instance=instance, job=glob, since=since, until=until):
+            click.echo(json.dumps(document(found.execution), ensure_ascii=False))
             count += 1
     click.echo(f"{count} runs", err=True)
 
@@ -48,7 +49,7 @@ def import_(ctx: click.Context, file: TextIO, instance: str | None) -> None:
 
     settings = settings_of(ctx).settings
     engine = state_of(settings)
-    result = import_lines(engine, settings, file, default_instance=instance)
+    result = import_lines(engine, settings, file, default_instance=instance, now=datetime.now(UTC))
     for problem in result.problems[:20]:
         click.echo(f"{file.name}: {problem}", err=True)
     if len(result.problems) > 20:

@@ -30,7 +30,7 @@ class ConsoleNotifier:
     """Prints a message as chat would show it, its file by name, size and telling lines."""
 
     name = "console"
-    capabilities = Capabilities(format="text", body_max_bytes=32_768, files=True, max_file_bytes=5_000_000)
+    capabilities = Capabilities()
 
     def send(self, message: Message) -> None:
         colour = (
@@ -106,8 +106,8 @@ A night of imports, sixty times as fast: one second is a minute. It is 01:58 on 
 Around 02:12 an import fails; around 02:30 a full import starts while a differential one still runs.
 
   instance (simulated)  {server}
-  metrics               {app.endpoint_url}/metrics
-  health                {app.endpoint_url}/healthz  {app.endpoint_url}/readyz
+  metrics               {app.url}/metrics
+  health                {app.url}/healthz  {app.url}/readyz
 
 Alerts, as they would arrive in chat (Ctrl-C ends the demo):"""
     )

@@ -17,6 +17,7 @@ from monitor.errors import MonitorError
 @click.pass_context
 def explain(ctx: click.Context, job: str, instance: str | None, output: str) -> None:
     """What is decided about JOB, by the same functions the agent uses, and why."""
+    from monitor.detect.explain import document
     from monitor.explanation import explanations, page
 
     settings = settings_of(ctx).settings
@@ -25,7 +26,7 @@ def explain(ctx: click.Context, job: str, instance: str | None, output: str) -> 
     if not found:
         raise MonitorError(f"nothing is known of the job {job!r}; `sfcc-job-monitor jobs` lists those known")
     if output == "json":
-        print_json([one.as_dict() for one in found])
+        print_json([document(one) for one in found])
         return
     for one in found:
         click.echo(page(one))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, datetime
+from glob import escape
 
 import click
 
@@ -32,9 +33,10 @@ _BADNESS = {"critical": 0, "warning": 1, "info": 2}
 def jobs(ctx: click.Context, instance: str | None, glob: str, output: str, exit_code: bool) -> None:
     """The last state of every job, what needs a person first."""
     from monitor import overview
+    from monitor.history.engine import reading
 
     engine = state_of(settings_of(ctx).settings)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = overview.jobs(connection, instance=instance, glob=glob, now=datetime.now(UTC))
     rows.sort(key=lambda row: (_BADNESS.get(row.severity or "", 3), row.instance, row.job_id))
     if output == "json":
@@ -96,14 +98,14 @@ def history(
 ) -> None:
     """Runs of the past, newest first, of one JOB or of all."""
     from monitor.history import executions
+    from monitor.history.engine import reading
 
     engine = state_of(settings_of(ctx).settings)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = executions.search(
             connection,
             instance=instance,
-            job=job or glob,
-            exact=job is not None,
+            job=glob if job is None else escape(job),
             since=since,
             until=until,
             outcomes=[Outcome(one) for one in status] or None,

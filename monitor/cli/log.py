@@ -32,7 +32,6 @@ def log(
 ) -> None:
     """The log of JOB's run EXECUTION_ID, of its last failed run without one. Secrets are masked."""
     from alerts.redact import mask
-
     from monitor.runlog import find_run, read_log
 
     settings = settings_of(ctx).settings

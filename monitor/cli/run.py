@@ -28,7 +28,7 @@ def run(ctx: click.Context) -> None:
     app.start()
     click.echo(
         f"watching {', '.join(one.name for one in settings.instances)} by the settings of {loaded.origin}; "
-        f"metrics at {app.endpoint_url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}",
+        f"metrics at {app.url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}",
         err=True,
     )
     stop.wait()

@@ -139,3 +139,15 @@ overlap_pairs = Table(
     Column("other_job_id", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
+
+# What a run usually takes, as detection last judged it: read by the metrics, which know no history.
+expected_durations = Table(
+    "expected_durations",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("lower", BigInteger, nullable=False),  # microseconds, as the next two
+    Column("median", BigInteger, nullable=False),
+    Column("upper", BigInteger, nullable=False),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,9 @@ from sqlalchemy import Connection, Select, Table, select
 from monitor.history.counters import DURATION_BUCKETS, decode_facts
 from monitor.history.cursor import Cursor
 from monitor.history.cursor import decode as decode_cursor
-from monitor.history.rows import span
+from monitor.history.rows import span, ticks
 from monitor.history.schema import cursors as cursor_table
+from monitor.history.schema import expected_durations as expected_table
 from monitor.history.schema import job_durations, job_outcomes
 from monitor.history.schema import overlap_pairs as pair_table
 from monitor.history.schema import series as series_table
@@ -51,6 +53,18 @@ class OverlapPair:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedDuration:
+    """What a run of a series usually takes."""
+
+    instance: str
+    job_id: str
+    scope: str
+    lower: timedelta
+    median: timedelta
+    upper: timedelta
+
+
 def outcomes(conn: Connection, instance: str | None = None) -> list[OutcomeCount]:
     return [
         OutcomeCount(of, job_id, Outcome(outcome), Trigger(trigger), count)
@@ -82,6 +96,27 @@ def count_overlap(conn: Connection, instance: str, job_id: str, other_job_id: st
     """More pairs of runs of these jobs were seen at once; `job_id` is the later starter."""
     row = {"instance": instance, "job_id": job_id, "other_job_id": other_job_id, "count": count}
     upsert(conn, pair_table, [row], add={"count"})
+
+
+def expect(conn: Connection, expected: Iterable[ExpectedDuration]) -> None:
+    """Keep what runs of these series usually take, in place of what was kept before."""
+    rows = [
+        {
+            "instance": one.instance,
+            "job_id": one.job_id,
+            "scope": one.scope,
+            "lower": ticks(one.lower),
+            "median": ticks(one.median),
+            "upper": ticks(one.upper),
+        }
+        for one in expected
+    ]
+    upsert(conn, expected_table, rows)
+
+
+def expected(conn: Connection, instance: str | None = None) -> list[ExpectedDuration]:
+    rows = conn.execute(_all(expected_table, instance))
+    return [ExpectedDuration(*row[:3], *(timedelta(microseconds=limit) for limit in row[3:])) for row in rows]
 
 
 def cursors(conn: Connection, instance: str | None = None) -> list[Cursor]:

@@ -8,32 +8,38 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 _MOST = timedelta(days=3660)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_duration(value: object) -> timedelta:
     """`1h30m` and the like; raises ValueError saying what is allowed."""
     if isinstance(value, timedelta):
-        return value
+        return _allowed(value.total_seconds())
     text = value.strip() if isinstance(value, str) else ""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("a duration is a number with a unit, such as 90s, 5m, 2h or 30d")
-    total = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
-    if total > _MOST:
-        raise ValueError("more than ten years is not a useful duration")
-    return total
+    return _allowed(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def format_duration(value: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back as the same."""
-    seconds = value.total_seconds()
-    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
-        if seconds >= size and seconds % size == 0:
-            return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s"
+    """One number and a unit, the largest that leaves no fraction; `parse_duration` reads back the same."""
+    seconds, rest = divmod(value // _MICROSECOND, 1_000_000)
+    if rest:
+        return f"{seconds}.{rest:06}".rstrip("0") + "s"
+    unit = next((unit for unit, size in _UNITS.items() if seconds >= size and seconds % size == 0), "s")
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _allowed(seconds: float) -> timedelta:
+    if seconds < 0:
+        raise ValueError("a duration cannot be negative")
+    if seconds > _MOST.total_seconds():
+        raise ValueError("more than ten years is not a useful duration")
+    return timedelta(seconds=seconds)
 
 
 def _positive(value: timedelta) -> timedelta:

@@ -1,20 +1,28 @@
-"""The names in the environment: `SFCC_MONITOR_*` fields, and one instance by the official CLI's names."""
+"""The names in the environment: `SFCC_MONITOR_*` fields, and one instance by the official CLI's names.
+
+Reads the mapping it is given, never the process: what is not in there was not set.
+An empty value is as good as none: that is what a container gets for a variable left out.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import types
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from monitor.settings.model import Settings
 
 PREFIX = "SFCC_MONITOR_"
+_BETWEEN_LEVELS = "__"
 _OWN = {"SFCC_MONITOR_CONFIG"}
-_TRUE = {"1", "true", "yes", "on"}
 
 INSTANCE_FIELDS = {
     "SFCC_SERVER": "server",
@@ -34,15 +42,43 @@ INSTANCE_FIELDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """`values` shaped like the file's; `problems` has a line for each variable that cannot be used."""
+
+    values: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
+
+
+def monitor_fields(environ: Mapping[str, str]) -> FromEnvironment:
+    """All `SFCC_MONITOR_*` variables. One that is no field is a problem: it must not silently do nothing."""
+    fields = known_names(Settings)
+    problems = []
+    usable = {}
+    for name in sorted(environ):
+        if not name.upper().startswith(PREFIX) or name in _OWN or not environ[name]:
+            continue
+        problem = _problem(name, environ[name], fields)
+        if problem is None:
+            usable[name.lower()] = environ[name]
+        else:
+            problems.append(f"{name}: {problem}")
+    source = EnvSettingsSource(_Readable)
+    source.env_vars = usable
+    return FromEnvironment(source(), tuple(problems))
+
+
 def instance_from_environment(environ: Mapping[str, str]) -> dict[str, Any] | None:
     """The instance the `SFCC_*` variables describe; None when `SFCC_SERVER` is not set."""
-    given = {field: environ[name] for name, field in INSTANCE_FIELDS.items() if environ.get(name)}
-    if "server" not in given:
+    values: dict[str, Any] = {INSTANCE_FIELDS[name]: environ[name] for name in instance_names(environ)}
+    if "server" not in values:
         return None
-    values: dict[str, Any] = {**given, "name": environ.get("SFCC_INSTANCE") or host_label(given["server"])}
-    if "selfsigned" in values:
-        values["selfsigned"] = str(values["selfsigned"]).lower() in _TRUE
-    return values
+    return {**values, "name": environ.get("SFCC_INSTANCE") or host_label(values["server"])}
+
+
+def instance_names(environ: Mapping[str, str]) -> list[str]:
+    """Which of the variables that describe an instance are set."""
+    return [name for name in INSTANCE_FIELDS if environ.get(name)]
 
 
 def host_label(server: str) -> str:
@@ -52,37 +88,20 @@ def host_label(server: str) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return host.split(".")[0] or host
+        return host.split(".")[0] or server
     return host
 
 
-def unknown_names(environ: Mapping[str, str]) -> list[str]:
-    """A line for each `SFCC_MONITOR_*` name that is no field: a misspelt one must not do nothing."""
-    known = sorted(known_names(Settings))
-    found = []
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in _OWN or _is_known(name, known):
-            continue
-        near = get_close_matches(name, known, n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        found.append(f"{name}: there is no such setting{hint}")
-    return found
-
-
-def known_names(model: type[BaseModel], prefix: str = PREFIX) -> set[str]:
-    """The environment names of all fields, those of nested tables included."""
-    names = set()
+def known_names(model: type[BaseModel], prefix: str = PREFIX) -> dict[str, FieldInfo]:
+    """The fields by their names in the environment, those of nested tables included."""
+    names = {}
     for field, info in model.model_fields.items():
         name = prefix + field.upper()
-        names.add(name)
+        names[name] = info
         nested = table_of(info.annotation)
         if nested is not None and get_origin(info.annotation) is not list:
-            names |= known_names(nested, f"{name}__")
+            names |= known_names(nested, name + _BETWEEN_LEVELS)
     return names
-
-
-def _is_known(name: str, known: list[str]) -> bool:
-    return name.upper() in known
 
 
 def table_of(annotation: Any) -> type[BaseModel] | None:
@@ -92,3 +111,31 @@ def table_of(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) in {Union, types.UnionType, list}:
         return next((found for arg in get_args(annotation) if (found := table_of(arg))), None)
     return None
+
+
+class _Readable(Settings, BaseSettings):
+    """Tells the library how fields are named in the environment; nobody ever makes one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=_BETWEEN_LEVELS, extra="forbid", frozen=True
+    )
+
+
+def _problem(name: str, value: str, fields: Mapping[str, FieldInfo]) -> str | None:
+    if name not in fields:
+        near = get_close_matches(name.upper(), list(fields), n=1, cutoff=0.6)
+        return "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    if not _is_json(fields[name]):
+        return None
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError) as error:
+        why = error.msg if isinstance(error, json.JSONDecodeError) else "too long or nested too deeply"
+        return f"not valid JSON ({why}); lists and tables are written as JSON in the environment"
+    return None
+
+
+def _is_json(field: FieldInfo) -> bool:
+    if NoDecode in field.metadata:
+        return False
+    return get_origin(field.annotation) in {list, dict} or table_of(field.annotation) is not None

@@ -10,17 +10,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError as SourceError
 
 from monitor.errors import SettingsError
-from monitor.settings.environment import instance_from_environment, unknown_names
+from monitor.settings.environment import instance_from_environment, instance_names, monitor_fields
 from monitor.settings.model import Settings
 from monitor.settings.problems import problems
 
 DEFAULT_FILE = "sfcc-job-monitor.toml"
+CONFIG_NAME = "SFCC_MONITOR_CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,83 +36,116 @@ def load(config: str | None, environ: Mapping[str, str], directory: Path) -> Loa
     """Raises SettingsError with every problem found.
 
     `config` is `--config`; without it `SFCC_MONITOR_CONFIG`, then the default file in `directory`,
-    then the environment alone.
+    then the environment alone. A relative path starts at `directory`.
     """
-    path = _config_path(config or environ.get("SFCC_MONITOR_CONFIG"), directory)
-    values = {} if path is None else read_files(path)
-    warnings: list[str] = []
-    from_environment = instance_from_environment(environ)
-    if from_environment is not None and values.get("instances"):
-        warnings.append("SFCC_SERVER is set but ignored: the settings name their instances themselves")
-        from_environment = None
-    if from_environment is not None:
-        values = {**values, "instances": [from_environment]}
-    if "APPRISE_URLS" in environ and "SFCC_MONITOR_APPRISE_URLS" not in environ:
-        values = {**values, "apprise_urls": environ["APPRISE_URLS"]}
+    path = _config_path(config or environ.get(CONFIG_NAME), directory)
     origin = "the environment" if path is None else str(path)
-    return Loaded(
-        _checked(values, environ, origin, by_environment=from_environment is not None),
-        origin,
-        tuple(warnings),
-    )
+    named = monitor_fields(environ)
+    found = list(named.problems)
+    try:
+        values = {} if path is None else read_files(path)
+    except SettingsError as error:
+        raise SettingsError([*error.problems, *found]) from error
+    if environ.get("APPRISE_URLS"):
+        values = {**values, "apprise_urls": environ["APPRISE_URLS"]}
+    values = _over(values, named.values)
+    instance, warnings = _instance(values, environ)
+    if instance is not None:
+        values = {**values, "instances": [instance]}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        found += problems(error, origin, environ, by_environment=instance is not None)
+    if found:
+        raise SettingsError(found)
+    return Loaded(settings, origin, warnings)
 
 
 def read_files(path: Path) -> dict[str, Any]:
     """One TOML file, or all `*.toml` of a directory in the order of their names: tables are merged,
     lists of tables are joined, and other values of later files win."""
-    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    if not files:
-        raise SettingsError([f"{path}: the directory holds no *.toml file"])
     merged: dict[str, Any] = {}
-    for file in files:
-        merged = _merged(merged, _read(file))
+    found: list[str] = []
+    for file in _files(path):
+        try:
+            merged = _merged(merged, _read(file))
+        except SettingsError as error:
+            found += error.problems
+    if found:
+        raise SettingsError(found)
     return merged
 
 
 def _config_path(config: str | None, directory: Path) -> Path | None:
     if config:
-        path = Path(config)
-        if not path.exists():
-            raise SettingsError([f"{path}: there is no such file or directory"])
-        return path
+        return directory / config
     default = directory / DEFAULT_FILE
     return default if default.exists() else None
 
 
+def _instance(
+    values: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The instance of the environment where it counts, and what to warn of where it does not."""
+    given = instance_names(environ)
+    if not given:
+        return None, ()
+    some = f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} set but ignored"
+    if values.get("instances"):
+        return None, (f"{some}: the settings name their instances themselves",)
+    instance = instance_from_environment(environ)
+    return instance, () if instance else (f"{some}: without SFCC_SERVER they describe no instance",)
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        # Names with a dot in front are what editors leave behind.
+        files = sorted(file for file in path.glob("*.toml") if not file.name.startswith("."))
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from error
+    if not files:
+        raise SettingsError([f"{path}: the directory holds no *.toml file"])
+    return files
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError([f"{file}: not UTF-8 text (byte {error.start})"]) from error
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise SettingsError([f"{file}: there is no such file or directory"]) from error
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{file}: not UTF-8 text (byte {error.start})"]) from error
+    except RecursionError as error:
+        raise SettingsError([f"{file}: nested too deeply"]) from error
+    except ValueError as error:  # TOMLDecodeError, or a number longer than Python takes
+        raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
 
 
-def _merged(base: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in more.items():
         before = result.get(key)
         if isinstance(before, dict) and isinstance(value, dict):
             result[key] = _merged(before, value)
-        elif isinstance(before, list) and isinstance(value, list):
+        elif _are_tables(before) and _are_tables(value):
             result[key] = [*before, *value]
         else:
             result[key] = value
     return result
 
 
-def _checked(
-    values: dict[str, Any], environ: Mapping[str, str], origin: str, *, by_environment: bool
-) -> Settings:
-    found = unknown_names(environ)
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        found += problems(error, origin, environ, by_environment=by_environment)
-    except SourceError as error:
-        found.append(f"the environment: {error}: lists and tables are written as JSON there")
-    if found:
-        raise SettingsError(found)
-    return settings
+def _are_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of tables one by one, a list as a whole."""
+    result = dict(base)
+    for key, value in more.items():
+        before = result.get(key)
+        result[key] = _over(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result

@@ -6,64 +6,42 @@ about jobs (`policies` turns these into the plain data detection works with).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from alerts.model import Severity
 from monitor.policy import FAILURE_CODES, WARN_CODES
 from monitor.settings.duration import Duration, PositiveDuration
 from monitor.settings.secrets import SecretSource, secret_source
-from monitor.sfcc.endpoints import base_url
+from monitor.settings.values import (
+    AppriseUrls,
+    Listen,
+    Pattern,
+    Server,
+    StateUrl,
+    Timezone,
+    VariableName,
+    split_urls,
+)
 
 NAME = "sfcc-job-monitor"
 DEFAULT_ACCOUNT_MANAGER = "account.demandware.com"
 
 
-def _server(value: str) -> str:
-    base_url(value)
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("not a known time zone; use a name such as Europe/Berlin or UTC") from error
-    return value
-
-
-def _state(value: str) -> str:
-    try:
-        driver = make_url(value).drivername
-    except ArgumentError as error:
-        raise ValueError(
-            "not a database URL, such as sqlite:////var/lib/sfcc-job-monitor/state.sqlite"
-        ) from error
-    if driver not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
-        raise ValueError(f"{driver} is not supported; use sqlite:///PATH or postgresql+psycopg://…")
-    return value
-
-
-def _listen(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("write HOST:PORT, such as 127.0.0.1:9985")
-    return value
-
-
-def _apprise_urls(value: Any) -> Any:
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-Server = Annotated[str, AfterValidator(_server)]
 SeverityTable = dict[str, Severity]
 Globs = list[str]
 
@@ -74,9 +52,33 @@ def default_state() -> str:
 
 
 class Table(BaseModel):
-    """A table of the file: an unknown name is an error, nothing changes after loading."""
+    """A table of the file: an unknown name is an error, nothing changes after loading.
+
+    The library checks what fields say together only once each is right by itself. Whoever mends
+    settings wants to hear everything the first time, so `contradictions` looks at what was given.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with fields that may each be right. Nothing in `given` is checked yet."""
+        del given
+        return iter(())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        texts = cls.contradictions(given) if isinstance(given, Mapping) else ()
+        lines = [_line(text) for text in texts]
+        try:
+            table = check(given)
+        except ValidationError as error:
+            lines = [*map(_again, error.errors(include_url=False)), *lines]
+        else:
+            if not lines:
+                return table
+        raise ValidationError.from_exception_data(cls.__name__, lines)
 
 
 class Credentials(Table):
@@ -87,13 +89,11 @@ class Credentials(Table):
     password: SecretStr | None = None
     password_file: Path | None = None
 
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Credentials:
-        if self.client_secret is not None and self.client_secret_file is not None:
-            raise ValueError("give client_secret or client_secret_file, not both")
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        for secret in ("client_secret", "password"):
+            if _has(given, secret) and _has(given, f"{secret}_file"):
+                yield f"give {secret} or {secret}_file, not both"
 
     def secret(self, what: str) -> SecretSource | None:
         return secret_source(what, self.client_secret, self.client_secret_file)
@@ -114,21 +114,22 @@ class InstanceSettings(Credentials):
     api_backend: Literal["auto", "ocapi"] = "auto"
     selfsigned: bool = False
     ca_file: Path | None = None
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
     type: Literal["production", "staging", "development", "sandbox"] | None = None
     labels: dict[str, str] = {}
     include_system_jobs: Globs = []
-    ocapi: Credentials = Credentials()
-    webdav: Credentials = Credentials()
+    ocapi: Credentials = Field(default_factory=Credentials)
+    webdav: Credentials = Field(default_factory=Credentials)
 
-    @model_validator(mode="after")
-    def _can_log_in(self) -> InstanceSettings:
-        client = self.ocapi if self.ocapi.client_id else self
-        if client.client_id is None:
-            raise ValueError("client_id is missing: the API client made in Account Manager")
-        if client.client_secret is None and client.client_secret_file is None:
-            raise ValueError("client_secret or client_secret_file is missing")
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        yield from super().contradictions(given)
+        own = given.get("ocapi")
+        client = _fields(own) if _has(_fields(own), "client_id") else given
+        if not _has(client, "client_id"):
+            yield "client_id is missing: the API client made in Account Manager"
+        if not _has(client, "client_secret") and not _has(client, "client_secret_file"):
+            yield "client_secret or client_secret_file is missing"
 
 
 class JobSettings(Table):
@@ -168,13 +169,12 @@ class TargetSettings(Table):
     name: Annotated[str, Field(min_length=1)]
     url: SecretStr | None = None
     url_file: Path | None = None
-    url_env: str | None = None
+    url_env: VariableName | None = None
 
-    @model_validator(mode="after")
-    def _one_address(self) -> TargetSettings:
-        if sum(given is not None for given in (self.url, self.url_file, self.url_env)) != 1:
-            raise ValueError("give exactly one of url, url_file and url_env")
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        if sum(_has(given, way) for way in ("url", "url_file", "url_env")) != 1:
+            yield "give exactly one of url, url_file and url_env"
 
 
 class DetectionSettings(Table):
@@ -198,19 +198,15 @@ class RedactSettings(Table):
     """What is masked in logs before anything leaves. Secrets always are."""
 
     personal: bool = True  # mail addresses and card numbers
-    patterns: list[str] = []
+    patterns: list[Pattern] = []
 
 
-class Settings(BaseSettings):
-    """All of them. Keyword arguments are what the file says; the environment wins over it."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="SFCC_MONITOR_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+class Settings(Table):
+    """All of them, wherever they were read."""
 
     poll_interval: PositiveDuration = timedelta(seconds=60)
-    state: Annotated[str, AfterValidator(_state)] = Field(default_factory=default_state)
-    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:9985"
+    state: StateUrl = Field(default_factory=default_state)
+    listen: Listen = "127.0.0.1:9985"
     group_by: list[str] = ["sfcc_instance", "job_id"]
     group_wait: Duration = timedelta(seconds=10)
     group_interval: Duration = timedelta(minutes=5)
@@ -222,34 +218,56 @@ class Settings(BaseSettings):
     log_keep: PositiveDuration = timedelta(days=30)
     history_keep: PositiveDuration = timedelta(days=400)
     max_age: PositiveDuration = timedelta(hours=6)
-    apprise_urls: Annotated[list[SecretStr], NoDecode, BeforeValidator(_apprise_urls)] = []
-    redact: RedactSettings = RedactSettings()
-    detection: DetectionSettings = DetectionSettings()
+    apprise_urls: AppriseUrls = []
+    redact: RedactSettings = Field(default_factory=RedactSettings)
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
     instances: list[InstanceSettings] = []
     jobs: list[JobSettings] = []
     groups: list[GroupSettings] = []
     targets: list[TargetSettings] = []
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Settings:
-        for what, names in (
-            ("instances", [instance.name for instance in self.instances]),
-            ("targets", [target.name for target in self.targets]),
-            ("groups", [group.name for group in self.groups]),
-        ):
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        for what in ("instances", "targets", "groups"):
+            names = _names(given.get(what))
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ValueError(f"two {what} are named {', '.join(twice)}; give each its own name")
-        return self
+                yield f"two {what} are named {', '.join(twice)}; give each its own name"
+        count = len(urls) if isinstance(urls := split_urls(given.get("apprise_urls")), list) else 0
+        for name in sorted(
+            {apprise_name(number) for number in range(1, count + 1)} & set(_names(given.get("targets")))
+        ):
+            yield f"a target is named {name}, which is the name of one of apprise_urls; give it another"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del settings_cls, dotenv_settings, file_secret_settings  # files of secrets are fields of their own
-        return env_settings, init_settings
+
+def apprise_name(number: int) -> str:
+    """What the targets of `apprise_urls` are called, from 1."""
+    return f"apprise-{number}"
+
+
+def _has(given: Mapping[str, Any], name: str) -> bool:
+    return given.get(name) is not None
+
+
+def _fields(table: object) -> Mapping[str, Any]:
+    """Of a table as it was read, or of one that was checked already."""
+    if isinstance(table, Table):
+        return dict(table)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _names(tables: object) -> list[str]:
+    if not isinstance(tables, Sequence) or isinstance(tables, str):
+        return []
+    names = [_fields(table).get("name") for table in tables]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _line(text: str) -> InitErrorDetails:
+    return InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": ValueError(text)})
+
+
+def _again(details: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=details["type"], loc=details["loc"], input=details["input"], ctx=details.get("ctx", {})
+    )

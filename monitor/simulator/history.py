@@ -76,7 +76,7 @@ class History:
 
     def purge(self, now: int) -> list[Row]:
         """Forget what is past its retention: good runs after 5 days, failed ones after 25."""
-        hi = bisect_left(self._started, now - KEPT_OK, key=_start)
+        hi = bisect_right(self._started, now - KEPT_OK, key=_start)
         gone = [row for row in self._started[:hi] if _expired(row, now)]
         if not gone:
             return []
@@ -84,7 +84,7 @@ class History:
         self._unusual = [row for row in self._unusual if not _expired(row, now)]
         for job_id in {row.job_id for row in gone}:
             rows = self._by_job[job_id]
-            last = bisect_left(rows, now - KEPT_OK, key=_start)
+            last = bisect_right(rows, now - KEPT_OK, key=_start)
             rows[:last] = [row for row in rows[:last] if not _expired(row, now)]
         for row in gone:
             self._by_id.pop(row.id, None)

@@ -293,7 +293,7 @@ class World:
         draws = draw(self.seed, job.spec.job_id, slot, site, attempt)
         outcome, length = decide(job.spec, draws, job.next_told or told)
         job.next_told = None
-        begun = slot + start_delay(draws) + index * SITES_APART
+        begun = slot + start_delay(draw(self.seed, job.spec.job_id, slot)) + index * SITES_APART
         run = self._new(job, created=slot + index, start=begun, begun=begun, starter=starter, scopes=(site,))
         run.log_suffix = draws.suffix
         self._set_going(run, outcome, length)

@@ -198,7 +198,9 @@ def environment(server: str, state: Path, *targets: str) -> dict[str, str]:
     }
 
 
-def command(environ: dict[str, str], *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def command(
+    environ: dict[str, str], *arguments: str, seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
     """Another command on the same settings."""
     return subprocess.run(
         [COMMAND, *arguments], env=environ, capture_output=True, text=True, timeout=seconds, check=False

@@ -24,7 +24,10 @@ def test_one_poll_by_hand_reads_alerts_and_says_what_is_wrong(
 
 
 def test_an_instance_out_of_reach_is_exit_code_three(environ: dict[str, str]) -> None:
-    found = command(environ | {"SFCC_SERVER": "http://127.0.0.1:9", "SFCC_ACCOUNT_MANAGER_HOST": "http://127.0.0.1:9"}, "poll")
+    found = command(
+        environ | {"SFCC_SERVER": "http://127.0.0.1:9", "SFCC_ACCOUNT_MANAGER_HOST": "http://127.0.0.1:9"},
+        "poll",
+    )
     assert found.returncode == 3
     assert "Traceback" not in found.stderr
 
@@ -37,7 +40,9 @@ def test_jobs_history_log_and_explain_tell_the_same_story(
     world.start(JOB).finish(code="ERROR", message="no space left", failed_step="import-catalog")
     chat.wait(1)
     rows = json.loads(command(environ, "jobs", "-o", "json").stdout)
-    assert [(one["job_id"], one["last_outcome"], one["conditions"]) for one in rows] == [(JOB, "failed", ["failed"])]
+    assert [(one["job_id"], one["last_outcome"], one["conditions"]) for one in rows] == [
+        (JOB, "failed", ["failed"])
+    ]
     runs = json.loads(command(environ, "history", JOB, "-o", "json").stdout)
     assert [one["outcome"] for one in runs] == ["failed"]
     assert "SystemJobThread" in command(environ, "log", JOB).stdout
@@ -48,9 +53,7 @@ def test_jobs_history_log_and_explain_tell_the_same_story(
     assert "no space left" in command(environ, "explain", JOB, "-o", "json").stdout
 
 
-def test_history_goes_out_and_in(
-    world: World, environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_history_goes_out_and_in(world: World, environ: dict[str, str], tmp_path: Path) -> None:
     for _ in range(3):
         world.start(JOB).finish()
     command(environ, "poll")
@@ -87,7 +90,9 @@ def test_a_test_alert_arrives_with_its_file(environ: dict[str, str], chat: Chat)
     assert message.files
 
 
-def test_the_demo_ends_by_itself_and_shows_a_failure_an_overlap_and_a_recovery(environ: dict[str, str]) -> None:
+def test_the_demo_ends_by_itself_and_shows_a_failure_an_overlap_and_a_recovery(
+    environ: dict[str, str],
+) -> None:
     found = command(environ, "demo", "--seconds", "40", "--listen", "127.0.0.1:0", seconds=90)
     assert found.returncode == 0, found.stderr
     for text in ("failed: 3-1-1-Akeneo", "overlap: 3-2-1-Akeneo-Full", "resolved: ", ".log"):

@@ -15,7 +15,9 @@ TRACE = (
 
 
 def fail(world: World, code: str = "ERROR", message: str = "read timed out", job: str = JOB) -> None:
-    world.start(job).finish(code=code, status="error", message=message, failed_step="import-catalog", trace=TRACE)
+    world.start(job).finish(
+        code=code, status="error", message=message, failed_step="import-catalog", trace=TRACE
+    )
 
 
 def test_the_first_start_over_twenty_five_days_of_history_is_silent(
@@ -42,7 +44,7 @@ def test_one_failure_is_one_message_with_its_log(world: World, agent: Agent, cha
     assert message.title == f"failed: {JOB} on production"
     assert "import-catalog" in message.body
     assert "read timed out" in message.body
-    (name, content), = message.files.items()
+    ((name, content),) = message.files.items()
     assert name.startswith(f"Job-{JOB}-")
     assert name.endswith(".log")
     assert b"SocketTimeoutException" in content

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _job_durations()
     _series()
     _overlap_pairs()
+    _expected_durations()
     _incidents()
     _occurrences()
     _incident_events()
@@ -160,6 +161,19 @@ def _overlap_pairs() -> None:
         sa.Column("other_job_id", sa.Text(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "job_id", "other_job_id"),
+    )
+
+
+def _expected_durations() -> None:
+    op.create_table(
+        "expected_durations",
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("lower", sa.BigInteger(), nullable=False),
+        sa.Column("median", sa.BigInteger(), nullable=False),
+        sa.Column("upper", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "job_id", "scope"),
     )
 
 

@@ -1,0 +1,83 @@
+"""A message before it has a format: blocks, most important first. Pure.
+
+A block can be made smaller without becoming invalid, because it is cut before it is escaped and fenced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.render.excerpt import cut_lines, cut_text
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph. strong: a heading. last: kept whatever else has to go."""
+
+    text: str
+    strong: bool = False
+    last: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.text)
+
+    def shrunk(self, size: int) -> Text | None:
+        return Text(cut_text(self.text, size), self.strong, self.last) if size > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    items: Sequence[tuple[str, str]]
+
+    @property
+    def size(self) -> int:
+        return sum(len(label) + len(text) for label, text in self.items)
+
+    def shrunk(self, size: int) -> Facts | None:
+        """The first ones stay; the last of these may be cut."""
+        kept: list[tuple[str, str]] = []
+        for label, text in self.items:
+            size -= len(label)
+            if size < min(len(text), 12):
+                break
+            kept.append((label, cut_text(text, size)))
+            size -= len(kept[-1][1])
+        return Facts(tuple(kept)) if kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines of a log, as they are."""
+
+    title: str
+    lines: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        return sum(len(line) + 1 for line in self.lines)
+
+    def shrunk(self, size: int) -> Code | None:
+        lines = cut_lines(self.lines, size)
+        return Code(self.title, tuple(lines)) if lines else None
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """One line each, worst first; what does not fit is counted."""
+
+    items: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        return len(self.items)
+
+    def shrunk(self, size: int) -> Items | None:
+        left_out = len(self.items) - size
+        if size <= 0:
+            return Items((f"{left_out} in all, none of them fits here",))
+        return Items((*self.items[:size], f"… and {left_out} more"))
+
+
+Block = Text | Facts | Code | Items

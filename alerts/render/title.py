@@ -1,0 +1,55 @@
+"""The title of a message: the condition's word, which job, which instance. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from alerts.model import Incident, Notification, NotificationKind
+
+_DOWN = " while the monitor was down"
+
+
+def title(notification: Notification, *, listed: bool) -> str:
+    """listed: the body is a list of many, so the title counts them."""
+    incidents = notification.incidents
+    if len(incidents) == 1:
+        return _of_one(incidents[0], notification.kind)
+    if listed:
+        return _of_many(notification)
+    names = ", ".join(f"{one.condition} {one.name}" for one in incidents)
+    return f"{_numbers(notification)}{_place(incidents)}: {names}"
+
+
+def one(incident: Incident) -> str:
+    return f"{incident.condition}: {incident.name} on {incident.place}"
+
+
+def _of_one(incident: Incident, kind: NotificationKind) -> str:
+    text = one(incident) if incident.is_open else f"resolved: {one(incident)}"
+    if kind is NotificationKind.REPEAT:
+        return f"still open: {text}"
+    return f"while the monitor was down: {text}" if kind is NotificationKind.CATCH_UP else text
+
+
+def _numbers(notification: Notification) -> str:
+    still = sum(one.is_open for one in notification.incidents)
+    over = len(notification.incidents) - still
+    word = "still open" if notification.kind is NotificationKind.REPEAT else "new"
+    parts = [f"{number} {text}" for number, text in ((still, word), (over, "resolved")) if number]
+    return ", ".join(parts) + (_DOWN if notification.kind is NotificationKind.CATCH_UP else "")
+
+
+def _of_many(notification: Notification) -> str:
+    incidents = notification.incidents
+    conditions = Counter(one.condition for one in incidents)
+    counts = ", ".join(f"{number} {condition}" for condition, number in conditions.most_common())
+    over = sum(not one.is_open for one in incidents)
+    ended = "" if not over else " resolved" if over == len(incidents) else f" ({over} resolved)"
+    down = _DOWN if notification.kind is NotificationKind.CATCH_UP else ""
+    return f"{len(incidents)} problems{ended}{_place(incidents)}{down}: {counts}"
+
+
+def _place(incidents: Sequence[Incident]) -> str:
+    places = {one.place for one in incidents}
+    return f" on {min(places)}" if len(places) == 1 else f" in {len(places)} places"
