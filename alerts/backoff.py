@@ -13,7 +13,7 @@ _RETRY_AFTER_MAX_SECONDS = 3600.0
 
 
 def delay(attempts: int, age: timedelta, jitter: float, retry_after: float | None = None) -> timedelta:
-    """attempts: tries so far, 1 or more. jitter: random, 0 up to 1. retry_after: the target's wish, seconds."""
+    """attempts: tries so far, 1 or more. jitter: random, 0 up to 1. retry_after: the target's wish, in s."""
     # Past the first hour the gaps grow with the age instead of jumping.
     longest = EARLY_SECONDS if age < _EARLY else min(LATE_SECONDS, age.total_seconds() / 10)
     doubled = FIRST_SECONDS * 2 ** min(attempts - 1, 20)

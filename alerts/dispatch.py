@@ -22,7 +22,7 @@ from alerts.routing.subjects import subjects
 
 @dataclass(frozen=True, slots=True)
 class DispatchResult:
-    """notifications: queued now. waiting: events not decided yet. wake_at: when to look again at the latest."""
+    """notifications: queued now. waiting: events not decided yet. wake_at: when to look again at last."""
 
     notifications: tuple[Notification, ...] = ()
     plan: Plan = field(default_factory=Plan)

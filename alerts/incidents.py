@@ -121,7 +121,7 @@ class _Diff:
     def _continuation(
         self, mark: str, over: Sequence[Finding], holding: Finding | None
     ) -> tuple[Finding | None, Finding | None]:
-        """Which finding the open incident is about: (the one it ended with, None) or (None, what it is now)."""
+        """What the open incident is about: (the finding it ended with, None) or (None, what it is now)."""
         seen = [one for one in over if len(self._unknown(mark, one)) < len(facts_of(one))]
         if holding is None:
             return (seen[-1] if seen else over[0], None) if over else (None, None)
@@ -199,7 +199,8 @@ class _Diff:
 
 
 def _age(finding: Finding) -> tuple[datetime, datetime, str]:
-    return finding.since, finding.ends_at or finding.since, json.dumps(list(finding.occurrences))
+    """The whole text last: two findings that differ in anything have one order only."""
+    return finding.since, finding.ends_at or finding.since, repr(finding)
 
 
 def _merged(holding: Sequence[Finding]) -> Finding | None:
@@ -207,7 +208,7 @@ def _merged(holding: Sequence[Finding]) -> Finding | None:
     if not holding:
         return None
     ranked = sorted(holding, key=lambda one: (one.severity.rank, one.quiet is not None, _age(one)))
-    every = [fact for one in sorted(holding, key=_age) for fact in one.occurrences]
+    every = [fact for one in sorted(holding, key=_age) for fact in facts_of(one)]
     return replace(ranked[0], occurrences=tuple(dict.fromkeys(every))) if len(ranked) > 1 else ranked[0]
 
 

@@ -177,7 +177,7 @@ def listing(
     limit: int = 100,
 ) -> tuple[Row, ...]:
     """The newest first."""
-    wanted = [outbox.c.state.in_([state.value for state in states])]
+    wanted: list[ColumnElement[bool]] = [outbox.c.state.in_([state.value for state in states])]
     if target is not None:
         wanted.append(outbox.c.target == target)
     rows = conn.execute(

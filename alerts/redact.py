@@ -15,12 +15,15 @@ MASK = "***"
 
 _VALUE_MAX = 4096
 
+_Stage = Callable[[str], tuple[str, int]]
+"""The text without one kind of secret, and how many there were."""
+
 _SECRET_NAME = re.compile(
     r"(?:(?:passw(?:or)?d|passwort|kennwort|passphrase|passcode|secret|token|credential|api[_-]?key|access[_-]?key"
     r"|account[_-]?key|shared[_-]?key|private[_-]?key|encryption[_-]?key|client[_-]?assertion(?!_type)"
     r"|session[_-]?id|x-amz-signature)[\w.-]{0,24}"
     r"|(?<![a-z])(?:pass|pwd|sid|dwsid|jwt|sig|(?P<cookie>(?:set-)?cookie))(?![\w-]))"
-    # What stands between a name and its value: `=`, `: `, `": "`, `">`, `%3D`; with the value's own line break in XML.
+    # Between a name and its value: `=`, `: `, `": "`, `">`, `%3D`; in XML a line break as well.
     r"\\?[\"']?\s{0,3}(?:(?P<tag>>\s{0,20})|(?:=>|->|[=:]|%3[dD])[ \t]{0,3})",
     re.IGNORECASE,
 )
@@ -31,7 +34,7 @@ _STOP = re.compile(
 _HARMLESS = re.compile(r"(?:\*+|null|none|nil|true|false|undefined|[({\[\\\"'<>]+)$", re.IGNORECASE)
 
 _AUTHORIZATION = re.compile(
-    r"(?P<kept>authorization\\?[\"']?\s{0,3}[=:][ \t]{0,3}\[?\\?[\"']?)(?!\*\*\*)"
+    r"(?P<kept>authorization\\?[\"']?\s{0,3}[=:][ \t]{0,3}+\[?+\\?+[\"']?+)(?!\*\*\*)"
     r"(?:(?:digest|oauth|aws4-hmac-sha256)[ \t][^\n]{1,4096}"
     r"|(?:[a-z0-9-]{2,20}[ \t]{1,3})?[^\s\"'\]},\\]{1,8192})",
     re.IGNORECASE,
@@ -52,10 +55,14 @@ _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_BODY = re.compile(r"[ \t>|]*(?:[A-Za-z0-9+/=]+|[A-Za-z-]+: [^\n]*)?\s*$")
 
-_MAIL = re.compile(
-    r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@|(?<=[\w])%40)[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+_HOST = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@" + _HOST)
+_MAIL_QUOTED = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}%40" + _HOST)
+_DIGITS = re.compile(
+    r"(?<![A-Za-z0-9.,])(?=(\d{14,19}"
+    r"|\d{4}([ -])(?:\d{4}\2\d{4}\2\d{4}(?:\2\d{3})?|\d{6}\2\d{4,5}))(?![A-Za-z0-9]))\d"
 )
-_DIGITS = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){13,}(?!\w)")
+"""Looks ahead, because what looks like a card may overlap with one that is."""
 _CARD = re.compile(r"(?:4\d{15}|4\d{18}|5\d{15}|2[2-7]\d{14}|6\d{15,18}|3[47]\d{13}|3[068]\d{12}|35\d{14})$")
 """Number ranges of the card brands. Not the 13 digits of old cards: article numbers look like these."""
 
@@ -81,10 +88,10 @@ def _spellings(extra: Sequence[str]) -> list[str]:
     return sorted(plain | {quote(secret, safe="") for secret in plain}, key=lambda one: (-len(one), one))
 
 
-def _pattern(pattern: re.Pattern[str]) -> Callable[[str], tuple[str, int]]:
-    """Masks what the pattern finds, but for its group `kept`."""
-    kept = r"\g<kept>" if "kept" in pattern.groupindex else ""
-    return lambda text: pattern.subn(kept + MASK, text)
+def _pattern(pattern: re.Pattern[str], needle: str) -> _Stage:
+    """Masks what the pattern finds, but for its group `kept`. needle: what it holds in any case."""
+    replacement = (r"\g<kept>" if "kept" in pattern.groupindex else "") + MASK
+    return lambda text: pattern.subn(replacement, text) if needle in text else (text, 0)
 
 
 def _bearer(text: str) -> tuple[str, int]:
@@ -169,35 +176,16 @@ def _closing(text: str, mark: str, start: int, limit: int) -> int | None:
 
 
 def _cards(text: str) -> tuple[str, int]:
-    spans = (
-        (found.start() + first, found.start() + last)
-        for found in _DIGITS.finditer(text)
-        for first, last in _card_spans(found[0])
-    )
-    return _replaced(text, spans)
+    return _replaced(text, _find_cards(text))
 
 
-def _card_spans(run: str) -> Iterator[tuple[int, int]]:
-    """Cards among digits with blanks or dashes between; they begin and end where a group does."""
-    groups = [(found.start(), found.end()) for found in re.finditer(r"\d+", run)]
-    first = 0
-    while first < len(groups):
-        last = next(
-            (
-                last
-                for last in range(first, min(first + 6, len(groups)))
-                if _is_card(run, groups, first, last)
-            ),
-            None,
-        )
-        if last is not None:
-            yield groups[first][0], groups[last][1]
-        first = first + 1 if last is None else last + 1
-
-
-def _is_card(run: str, groups: Sequence[tuple[int, int]], first: int, last: int) -> bool:
-    digits = "".join(run[start:end] for start, end in groups[first : last + 1])
-    return bool(_CARD.match(digits)) and _luhn(digits)
+def _find_cards(text: str) -> Iterator[tuple[int, int]]:
+    done = 0
+    for found in _DIGITS.finditer(text):
+        digits = found[1].replace(" ", "").replace("-", "")
+        if found.start() >= done and _CARD.match(digits) and _luhn(digits):
+            done = found.end(1)
+            yield found.start(), done
 
 
 def _luhn(digits: str) -> bool:
@@ -217,16 +205,14 @@ def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, int]:
     return "".join([*parts, text[done:]]), count
 
 
-_Stage = Callable[[str], tuple[str, int]]
-
 _STAGES: tuple[_Stage, ...] = (
     _private_keys,
-    _pattern(_AUTHORIZATION),
-    _pattern(_JWT),
+    _pattern(_AUTHORIZATION, ""),
+    _pattern(_JWT, "eyJ"),
     _bearer,
-    _pattern(_USERINFO),
-    _pattern(_HOOK),
-    _pattern(_TOKENS),
+    _pattern(_USERINFO, "://"),
+    _pattern(_HOOK, "hooks.slack"),
+    _pattern(_TOKENS, ""),
     _named_values,
 )
-_PERSONAL: tuple[_Stage, ...] = (_pattern(_MAIL), _cards)
+_PERSONAL: tuple[_Stage, ...] = (_pattern(_MAIL, "@"), _pattern(_MAIL_QUOTED, "%40"), _cards)

@@ -1,11 +1,14 @@
-"""Notifiers for tests, rehearsals and the demo: part of the product, behaving as the real ones do."""
+"""Notifiers and samples for tests, rehearsals and the demo: part of the product, behaving as real ones do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
-from alerts.model import Capabilities, DeliveryError, DeliveryReason, Message
+from alerts.model import Capabilities, DeliveryError, DeliveryReason, Finding, Incident, Message, Severity
 
 
 @dataclass(slots=True)
@@ -18,6 +21,50 @@ class RecordingNotifier:
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
+
+
+_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def finding(name: str = "import-prices", **changes: Any) -> Finding:
+    """A failed job of an instance called production; `changes` are fields of a Finding."""
+    place = changes.get("place", "production")
+    plain = Finding(
+        source=place,
+        condition=changes.get("condition", "failed"),
+        labels={"sfcc_instance": place, "job_id": name},
+        severity=Severity.CRITICAL,
+        since=_NOON,
+        occurrences=("1",),
+        cause="step importPrices: ERROR",
+        name=name,
+        place=place,
+        summary=f"{name} failed in step importPrices.",
+    )
+    return replace(plain, **changes)
+
+
+def incident(name: str = "import-prices", **changes: Any) -> Incident:
+    """The incident of such a finding, open since noon; `changes` are fields of an Incident."""
+    its = finding(name, **{field: changes[field] for field in ("condition", "place") if field in changes})
+    plain = Incident(
+        id=f"id-{its.condition}-{name}",
+        fingerprint=its.fingerprint,
+        source=its.source,
+        condition=its.condition,
+        labels=dict(its.labels),
+        severity=its.severity,
+        name=its.name,
+        place=its.place,
+        summary=its.summary,
+        facts=(),
+        evidence={},
+        causes=(its.cause,),
+        count=1,
+        starts_at=its.since,
+        updated_at=its.since,
+    )
+    return replace(plain, **changes)
 
 
 Answer = Callable[[Message], None]
@@ -42,12 +89,8 @@ class ScriptedNotifier:
         self.sent.append(message)
 
 
-def _forever(answers: Iterable[Answer]) -> Iterator[Answer]:
-    answer = _succeed
-    for answer in answers:  # noqa: B007 - the last one goes on below
-        yield answer
-    while True:
-        yield answer
+def _forever(answers: Sequence[Answer]) -> Iterator[Answer]:
+    return itertools.chain(answers, itertools.repeat(answers[-1]))
 
 
 def _succeed(_message: Message) -> None:

@@ -64,13 +64,14 @@ class ManualClock:
     """Stands still until told to move: for tests, where nothing may sleep."""
 
     def __init__(self, now: datetime) -> None:
-        self._start = self._now = now
+        self._now = now
+        self._passed = timedelta()
 
     def now(self) -> datetime:
         return self._now
 
     def monotonic(self) -> float:
-        return (self._now - self._start).total_seconds()
+        return self._passed.total_seconds()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         self.advance(timedelta(seconds=max(seconds, 0.0)))
@@ -78,9 +79,11 @@ class ManualClock:
 
     def advance(self, by: timedelta) -> None:
         self._now += by
+        self._passed += by
 
     def set(self, now: datetime) -> None:
-        """May go back, as real clocks do when they are corrected."""
+        """May go back, as real clocks do when they are corrected; the time that passed never does."""
+        self._passed += max(now - self._now, timedelta())
         self._now = now
 
 

@@ -20,7 +20,7 @@ from monitor.policy import Policy
 from monitor.sfcc import LogReader
 
 HEAD_BYTES = 256 * 1024
-TAIL_BYTES = 4 * 1024 * 1024
+TAIL_BYTES = 2 * 1024 * 1024
 
 Mask = Callable[[str], tuple[str, int]]
 

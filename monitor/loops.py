@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 MAX_PAUSE = 60.0
 """Seconds between tries while a step keeps failing."""
 
+MAX_DOUBLINGS = 10
+"""More of them than any pause has room for; without a limit the number outgrows a float within a day."""
+
 
 class Loop:
     """Calls `step` every `interval` seconds of the clock; at once when woken."""
@@ -32,10 +35,11 @@ class Loop:
         self._interval = interval
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
         self.last_turn = clock.monotonic()
 
     def start(self) -> None:
+        """Runs in a thread of its own."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -49,15 +53,20 @@ class Loop:
         self._thread.join(max(seconds, 0.0))
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Returns when stopped."""
         failures = 0
         while not self._stopping.is_set():
             failures = 0 if attempt(self._name, self._step) else failures + 1
             self.last_turn = self._clock.monotonic()
-            pause = self._interval if failures == 0 else min(self._interval * 2**failures, MAX_PAUSE)
-            self._clock.wait(self._wake, pause)
-            if failures == 0:
-                self._wake.clear()
+            self._clock.wait(self._wake, self._pause(failures))
+            # Cleared before the step, so that what wakes it meanwhile counts for the next one; and after
+            # a failure too, or one call would have a failing step tried again without any pause.
+            self._wake.clear()
+
+    def _pause(self, failures: int) -> float:
+        longer = self._interval * 2.0 ** min(failures, MAX_DOUBLINGS)
+        return max(min(longer, MAX_PAUSE), self._interval)
 
 
 class Rounds:
@@ -87,11 +96,12 @@ class Rounds:
         self._due = [(start + index * gap, key) for index, key in enumerate(keys)]
         heapq.heapify(self._due)
         self._threads = [
-            threading.Thread(target=self._run, name=f"poll-{number}", daemon=True)
+            threading.Thread(target=self.run, name=f"poll-{number}", daemon=True)
             for number in range(min(workers, len(keys)))
         ]
 
     def start(self) -> None:
+        """Runs in as many threads as there are workers."""
         for thread in self._threads:
             thread.start()
 
@@ -107,17 +117,18 @@ class Rounds:
             thread.join(max(deadline(), 0.0))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """One worker's part: takes the key that is due first, waits for it, does it, gives it back.
+
+        Returns when stopped. There are no more workers than keys, so there is always one left to take.
+        """
         while not self._stopping.is_set():
             with self._lock:
-                entry = heapq.heappop(self._due) if self._due else None
-            if entry is None:  # the other threads hold all keys
-                self._clock.wait(self._stopping, self._interval / 10)
-                continue
-            due, key = entry
+                due, key = heapq.heappop(self._due)
             if not self._clock.wait(self._stopping, due - self._clock.monotonic()):
+                late = self._clock.monotonic() - due
                 attempt(key, functools.partial(self._step, key))
-                due = max(due + self._interval, self._clock.monotonic())
+                due += self._interval * (1 + max(late // self._interval, 0))
             with self._lock:
                 heapq.heappush(self._due, (due, key))
 

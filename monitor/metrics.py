@@ -7,7 +7,8 @@ the state, and waits for nobody. With `web`, the only room that knows the Promet
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,7 +33,8 @@ CONDITION_SHOWN = timedelta(hours=1)
 DELIVERY_BUCKETS = (1, 2.5, 5, 10, 15, 30, 60, 120, 300, 900, 3600)
 POLL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 LOG_OUTCOMES = ("stored", "failed", "retried")
-JOB = ["sfcc_instance", "job_id"]
+INSTANCE = ["sfcc_instance"]
+JOB = [*INSTANCE, "job_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class JobSnapshot:
     consecutive_failures: int = 0
     active_since: datetime | None = None
     expected: Mapping[str, timedelta] = field(default_factory=dict)  # lower, median, upper
+    schedule: str = ""
+    schedule_source: str = "none"
+    next_due: datetime | None = None
+    missed_runs: int | None = None  # None where no schedule tells
+    buffers: Mapping[str, timedelta] = field(default_factory=dict)  # by the job that comes next
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class InstanceSnapshot:
     jobs: tuple[JobSnapshot, ...] = ()
     overlaps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     conditions: tuple[ConditionSnapshot, ...] = ()
+    credential_expiry: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +95,18 @@ class OutboxSnapshot:
 
 
 class StateCollector(Collector):
-    """Renders the published snapshots. Publishing swaps one reference: no lock across a scrape."""
+    """Renders the published snapshots. Publishing swaps one reference: a scrape takes no lock."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
+        self._publishing = threading.Lock()
         self._instances: dict[str, InstanceSnapshot] = {}
         self._outbox: dict[str, OutboxSnapshot] = {}
 
     def publish(self, snapshot: InstanceSnapshot) -> None:
-        self._instances = {**self._instances, snapshot.instance: snapshot}
+        with self._publishing:  # two polls that end at once must not drop each other's
+            instances = {**self._instances, snapshot.instance: snapshot}
+            self._instances = dict(sorted(instances.items()))
 
     def publish_outbox(self, targets: Mapping[str, OutboxSnapshot]) -> None:
         self._outbox = dict(targets)
@@ -106,160 +117,12 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._now()
         snapshots = list(self._instances.values())
-        yield from _instance_families(snapshots, now)
+        yield from _instance_families(snapshots)
         yield from _job_counters(snapshots)
+        yield from _job_states(snapshots)
         yield from _job_gauges(snapshots, now)
         yield from _conditions(snapshots, now)
         yield from _outbox(self._outbox, now)
-
-
-def _instance_families(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
-    del now
-    label = ["sfcc_instance"]
-    info = InfoMetricFamily("sfcc_instance", "The instances this agent watches.", labels=label)
-    up = GaugeMetricFamily(
-        "sfcc_up", "1 when the last poll read everything and is committed, else 0.", labels=label
-    )
-    success = GaugeMetricFamily(
-        "sfcc_poll_last_success_timestamp_seconds", "When the last complete poll was committed.", labels=label
-    )
-    running = GaugeMetricFamily(
-        "sfcc_running_executions",
-        "Executions active at the last complete poll, system jobs included.",
-        labels=label,
-    )
-    skew = GaugeMetricFamily(
-        "sfcc_clock_skew_seconds", "How far the instance's clock is ahead of the agent's.", labels=label
-    )
-    for one in snapshots:
-        info.add_metric([one.instance], {"type": one.type, "realm": one.realm})
-        if one.up is not None:
-            up.add_metric([one.instance], float(one.up))
-        if one.last_success is not None:
-            success.add_metric([one.instance], one.last_success.timestamp())
-        if one.running is not None:
-            running.add_metric([one.instance], one.running)
-        skew.add_metric([one.instance], one.clock_skew.total_seconds())
-    yield from (info, up, success, running, skew)
-
-
-def _job_counters(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
-    runs = CounterMetricFamily(
-        "sfcc_job_executions",
-        "Runs that ended, by outcome and by who started them.",
-        labels=[*JOB, "outcome", "trigger"],
-    )
-    durations = HistogramMetricFamily(
-        "sfcc_job_execution_duration_seconds", "How long runs took that ended.", labels=JOB
-    )
-    overlaps = CounterMetricFamily(
-        "sfcc_job_overlaps",
-        "Pairs of runs seen that ran at once although their group excludes it.",
-        labels=[*JOB, "other_job_id"],
-    )
-    for one in snapshots:
-        for job in one.jobs:
-            for (outcome, trigger), count in job.outcomes.items():
-                runs.add_metric([one.instance, job.job_id, outcome, trigger], count)
-            if job.buckets:
-                durations.add_metric([one.instance, job.job_id], list(job.buckets), job.duration_sum)
-        for (job_id, other), count in one.overlaps.items():
-            overlaps.add_metric([one.instance, job_id, other], count)
-    yield from (runs, durations, overlaps)
-
-
-_TIMES = (
-    ("start", "last_start", "When the job last started."),
-    ("end", "last_end", "When a run of the job last ended."),
-    ("success", "last_success", "When a run of the job last ended well."),
-    ("failure", "last_failure", "When a run of the job last failed."),
-)
-
-
-def _job_gauges(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
-    for name, attribute, text in _TIMES:
-        family = GaugeMetricFamily(f"sfcc_job_last_{name}_timestamp_seconds", text, labels=JOB)
-        for one in snapshots:
-            for job in one.jobs:
-                if (at := getattr(job, attribute)) is not None:
-                    family.add_metric([one.instance, job.job_id], at.timestamp())
-        yield family
-    yield from _job_states(snapshots, now)
-
-
-def _job_states(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
-    info = InfoMetricFamily("sfcc_job", "The jobs seen, with what is known of their schedule.", labels=JOB)
-    status = StateSetMetricFamily("sfcc_job_status", "How the job's last run ended.", labels=JOB)
-    last = GaugeMetricFamily(
-        "sfcc_job_last_duration_seconds", "How long the last run took that ended.", labels=JOB
-    )
-    running = GaugeMetricFamily(
-        "sfcc_job_running",
-        "Seconds the active run has taken so far; absent when the job is idle.",
-        labels=JOB,
-    )
-    failures = GaugeMetricFamily(
-        "sfcc_job_consecutive_failures", "Failed runs since the last good one.", labels=JOB
-    )
-    expected = GaugeMetricFamily(
-        "sfcc_job_expected_duration_seconds",
-        "How long a run usually takes, from the job's own history.",
-        labels=[*JOB, "bound"],
-    )
-    for one in snapshots:
-        for job in one.jobs:
-            labels = [one.instance, job.job_id]
-            info.add_metric(
-                labels,
-                {"schedule": "", "timezone": one.timezone, "group": job.groups, "schedule_source": "none"},
-            )
-            failures.add_metric(labels, job.consecutive_failures)
-            if job.last_outcome is not None:
-                status.add_metric(labels, {word.value: word == job.last_outcome for word in Outcome})
-            if job.last_duration is not None:
-                last.add_metric(labels, job.last_duration.total_seconds())
-            if job.active_since is not None:
-                running.add_metric(labels, max((now - job.active_since).total_seconds(), 0.0))
-            for bound, duration in job.expected.items():
-                expected.add_metric([*labels, bound], duration.total_seconds())
-    yield from (info, status, last, running, failures, expected)
-
-
-def _conditions(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
-    text = "1 while the condition holds, 0 for an hour after."
-    jobs = GaugeMetricFamily("sfcc_job_condition", text, labels=[*JOB, "condition", "severity"])
-    instances = GaugeMetricFamily(
-        "sfcc_instance_condition", text, labels=["sfcc_instance", "condition", "severity"]
-    )
-    for one in snapshots:
-        values: dict[tuple[str | None, str, str], float] = {}
-        for item in one.conditions:
-            if item.resolved_at is not None and now - item.resolved_at > CONDITION_SHOWN:
-                continue
-            key = (item.job_id, item.condition, item.severity)
-            values[key] = max(values.get(key, 0.0), 1.0 if item.resolved_at is None else 0.0)
-        for (job_id, condition, severity), value in values.items():
-            if job_id is None:
-                instances.add_metric([one.instance, condition, severity], value)
-            else:
-                jobs.add_metric([one.instance, job_id, condition, severity], value)
-    yield from (jobs, instances)
-
-
-def _outbox(targets: Mapping[str, OutboxSnapshot], now: datetime) -> Iterator[Metric]:
-    waiting = GaugeMetricFamily(
-        "sfcc_alert_outbox_messages", "Messages a target has not taken yet.", labels=["target"]
-    )
-    oldest = GaugeMetricFamily(
-        "sfcc_alert_outbox_oldest_seconds",
-        "Age of the oldest message a target has not taken yet.",
-        labels=["target"],
-    )
-    for target, snapshot in targets.items():
-        waiting.add_metric([target], snapshot.waiting)
-        age = 0.0 if snapshot.oldest is None else max((now - snapshot.oldest).total_seconds(), 0.0)
-        oldest.add_metric([target], age)
-    yield from (waiting, oldest)
 
 
 class AgentMetrics:
@@ -267,46 +130,43 @@ class AgentMetrics:
 
     def __init__(self, collector: StateCollector, version: str, targets: tuple[str, ...]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
-        self.registry = CollectorRegistry()
-        self.registry.register(collector)
+        self.registry = registry = CollectorRegistry()
+        registry.register(collector)
         self._polls = Histogram(
             "sfcc_poll_duration_seconds",
             "How long polls took, failed ones included.",
             ["sfcc_instance"],
             buckets=POLL_BUCKETS,
-            registry=self.registry,
+            registry=registry,
         )
         self._requests = Counter(
-            "sfcc_api_requests",
-            "Requests to SFCC, by how they ended.",
-            ["api", "outcome"],
-            registry=self.registry,
+            "sfcc_api_requests", "Requests to SFCC, by how they ended.", ["api", "outcome"], registry=registry
         )
         self._logs = Counter(
-            "sfcc_log_fetches",
-            "Job logs fetched for alerts, by outcome.",
-            ["outcome"],
-            registry=self.registry,
+            "sfcc_log_fetches", "Job logs fetched for alerts, by outcome.", ["outcome"], registry=registry
         )
         self._sent = Counter(
             "sfcc_alert_notifications",
             "Tries to deliver a message, by outcome.",
             ["target", "outcome"],
-            registry=self.registry,
+            registry=registry,
         )
         self._delivery = Histogram(
             "sfcc_alert_delivery_seconds",
             "From the news being seen to the target having the message.",
             buckets=DELIVERY_BUCKETS,
-            registry=self.registry,
+            registry=registry,
         )
         self.reload_ok = Gauge(
             "sfcc_config_last_reload_successful",
             "1 while the settings in force are the newest ones.",
-            registry=self.registry,
+            registry=registry,
         )
         self.reload_ok.set(1)
-        build = Info("sfcc_monitor_build", "The version of the agent.", registry=self.registry)
+        self.silenced = Gauge(
+            "sfcc_alert_silenced", "Open incidents that a silence keeps quiet.", registry=registry
+        )
+        build = Info("sfcc_monitor_build", "The version of the agent.", registry=registry)
         build.info({"version": version, "python": platform.python_version()})
         self._pre_create(targets)
 
@@ -335,3 +195,200 @@ class AgentMetrics:
         for target in targets:
             for reason in DeliveryReason:
                 self._sent.labels(target, reason)
+
+
+InstanceValue = Callable[[InstanceSnapshot], float | None]
+JobValue = Callable[[JobSnapshot, datetime], float | None]
+
+_INSTANCE_GAUGES: tuple[tuple[str, str, InstanceValue], ...] = (
+    (
+        "sfcc_up",
+        "1 when the last poll read everything and is committed, else 0.",
+        lambda one: None if one.up is None else float(one.up),
+    ),
+    (
+        "sfcc_poll_last_success_timestamp_seconds",
+        "When the last complete poll was committed.",
+        lambda one: _unix(one.last_success),
+    ),
+    (
+        "sfcc_running_executions",
+        "Executions active at the last complete poll, system jobs included.",
+        lambda one: one.running,
+    ),
+    (
+        "sfcc_clock_skew_seconds",
+        "How far the instance's clock is ahead of the agent's.",
+        lambda one: one.clock_skew.total_seconds(),
+    ),
+)
+
+_JOB_TIMES = (
+    ("sfcc_job_last_start_timestamp_seconds", "last_start", "When the job last started."),
+    ("sfcc_job_last_end_timestamp_seconds", "last_end", "When a run of the job last ended."),
+    ("sfcc_job_last_success_timestamp_seconds", "last_success", "When a run of the job last ended well."),
+    ("sfcc_job_last_failure_timestamp_seconds", "last_failure", "When a run of the job last failed."),
+    ("sfcc_job_next_due_timestamp_seconds", "next_due", "When the job is to start next, by its schedule."),
+)
+
+_JOB_GAUGES: tuple[tuple[str, str, JobValue], ...] = (
+    (
+        "sfcc_job_last_duration_seconds",
+        "How long the last run took that ended.",
+        lambda job, _now: None if job.last_duration is None else job.last_duration.total_seconds(),
+    ),
+    (
+        "sfcc_job_running",
+        "Seconds the active run has taken so far; absent when the job is idle.",
+        lambda job, now: None if job.active_since is None else _age(job.active_since, now),
+    ),
+    (
+        "sfcc_job_consecutive_failures",
+        "Failed runs since the last good one.",
+        lambda job, _now: job.consecutive_failures,
+    ),
+)
+
+
+def _instance_families(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
+    info = InfoMetricFamily("sfcc_instance", "The instances this agent watches.", labels=INSTANCE)
+    expiry = GaugeMetricFamily(
+        "sfcc_credential_expiry_timestamp_seconds",
+        "When a credential of the instance stops working.",
+        labels=[*INSTANCE, "credential"],
+    )
+    for one in snapshots:
+        info.add_metric([one.instance], {"type": one.type, "realm": one.realm})
+        for credential, at in one.credential_expiry.items():
+            expiry.add_metric([one.instance, credential], at.timestamp())
+    yield from (info, expiry)
+    for name, text, value_of in _INSTANCE_GAUGES:
+        family = GaugeMetricFamily(name, text, labels=INSTANCE)
+        for one in snapshots:
+            if (value := value_of(one)) is not None:
+                family.add_metric([one.instance], value)
+        yield family
+
+
+def _job_counters(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
+    runs = CounterMetricFamily(
+        "sfcc_job_executions",
+        "Runs that ended, by outcome and by who started them.",
+        labels=[*JOB, "outcome", "trigger"],
+    )
+    durations = HistogramMetricFamily(
+        "sfcc_job_execution_duration_seconds", "How long runs took that ended.", labels=JOB
+    )
+    missed = CounterMetricFamily("sfcc_job_missed_runs", "Planned starts that did not happen.", labels=JOB)
+    overlaps = CounterMetricFamily(
+        "sfcc_job_overlaps",
+        "Pairs of runs seen that ran at once although their group excludes it.",
+        labels=[*JOB, "other_job_id"],
+    )
+    for labels, job in _jobs(snapshots):
+        for (outcome, trigger), count in job.outcomes.items():
+            runs.add_metric([*labels, outcome, trigger], count)
+        if job.buckets:
+            durations.add_metric(labels, list(job.buckets), job.duration_sum)
+        if job.missed_runs is not None:
+            missed.add_metric(labels, job.missed_runs)
+    for one in snapshots:
+        for (job_id, other), count in one.overlaps.items():
+            overlaps.add_metric([one.instance, job_id, other], count)
+    yield from (runs, durations, missed, overlaps)
+
+
+def _job_states(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
+    info = InfoMetricFamily("sfcc_job", "The jobs seen, with what is known of their schedule.", labels=JOB)
+    status = StateSetMetricFamily("sfcc_job_status", "How the job's last run ended.", labels=JOB)
+    expected = GaugeMetricFamily(
+        "sfcc_job_expected_duration_seconds",
+        "How long a run usually takes, from the job's own history.",
+        labels=[*JOB, "bound"],
+    )
+    buffer = GaugeMetricFamily(
+        "sfcc_job_buffer_seconds",
+        "Time between the end of a run and the start of the next job of its group.",
+        labels=[*JOB, "next_job_id"],
+    )
+    for one in snapshots:
+        for labels, job in _jobs([one]):
+            known = {"schedule": job.schedule, "schedule_source": job.schedule_source}
+            info.add_metric(labels, {**known, "timezone": one.timezone, "group": job.groups})
+    for labels, job in _jobs(snapshots):
+        if job.last_outcome is not None:
+            status.add_metric(labels, {word.value: word == job.last_outcome for word in Outcome})
+        for bound, duration in job.expected.items():
+            expected.add_metric([*labels, bound], duration.total_seconds())
+        for following, gap in job.buffers.items():
+            buffer.add_metric([*labels, following], gap.total_seconds())
+    yield from (info, status, expected, buffer)
+
+
+def _job_gauges(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
+    for name, attribute, text in _JOB_TIMES:
+        family = GaugeMetricFamily(name, text, labels=JOB)
+        for labels, job in _jobs(snapshots):
+            if (at := getattr(job, attribute)) is not None:
+                family.add_metric(labels, at.timestamp())
+        yield family
+    for name, text, value_of in _JOB_GAUGES:
+        family = GaugeMetricFamily(name, text, labels=JOB)
+        for labels, job in _jobs(snapshots):
+            if (value := value_of(job, now)) is not None:
+                family.add_metric(labels, value)
+        yield family
+
+
+def _conditions(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:
+    text = "1 while the condition holds, 0 for an hour after."
+    jobs = GaugeMetricFamily("sfcc_job_condition", text, labels=[*JOB, "condition", "severity"])
+    instances = GaugeMetricFamily(
+        "sfcc_instance_condition", text, labels=[*INSTANCE, "condition", "severity"]
+    )
+    for one in snapshots:
+        for (job_id, condition, severity), value in _holding(one.conditions, now).items():
+            if job_id is None:
+                instances.add_metric([one.instance, condition, severity], value)
+            else:
+                jobs.add_metric([one.instance, job_id, condition, severity], value)
+    yield from (jobs, instances)
+
+
+def _holding(
+    conditions: Iterable[ConditionSnapshot], now: datetime
+) -> dict[tuple[str | None, str, str], float]:
+    """Open in any of its incidents is open."""
+    values: dict[tuple[str | None, str, str], float] = {}
+    for item in conditions:
+        if item.resolved_at is None or now - item.resolved_at <= CONDITION_SHOWN:
+            key = (item.job_id, item.condition, item.severity)
+            values[key] = max(values.get(key, 0.0), float(item.resolved_at is None))
+    return values
+
+
+def _outbox(targets: Mapping[str, OutboxSnapshot], now: datetime) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "sfcc_alert_outbox_messages", "Messages a target has not taken yet.", labels=["target"]
+    )
+    oldest = GaugeMetricFamily(
+        "sfcc_alert_outbox_oldest_seconds",
+        "Age of the oldest message a target has not taken yet.",
+        labels=["target"],
+    )
+    for target, snapshot in targets.items():
+        waiting.add_metric([target], snapshot.waiting)
+        oldest.add_metric([target], 0.0 if snapshot.oldest is None else _age(snapshot.oldest, now))
+    yield from (waiting, oldest)
+
+
+def _jobs(snapshots: Iterable[InstanceSnapshot]) -> Iterator[tuple[list[str], JobSnapshot]]:
+    return (([one.instance, job.job_id], job) for one in snapshots for job in one.jobs)
+
+
+def _unix(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _age(since: datetime, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0.0)

@@ -6,11 +6,14 @@ neither says whether SFCC answers, or an outage there would have the agent resta
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from waitress import wasyncore
 from waitress.server import create_server
 
 from monitor.errors import MonitorError
@@ -21,29 +24,40 @@ if TYPE_CHECKING:
 Check = Callable[[], str | None]
 """None when all is well, else a sentence."""
 
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+STOP_SECONDS = 2.0
+"""What a request in progress gets to end; a scrape takes milliseconds."""
+
 _INDEX = "sfcc-job-monitor\n\n/metrics\n/healthz\n/readyz\n"
+
+
+class _Page(NamedTuple):
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
     metrics = make_wsgi_app(registry)
 
-    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def page(environ: WSGIEnvironment) -> _Page:
         path = environ.get("PATH_INFO", "/")
-        if environ.get("REQUEST_METHOD") not in {"GET", "HEAD"}:
-            return _text(start_response, "405 Method Not Allowed", "only GET\n")
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return _text("405 Method Not Allowed", "only GET and HEAD\n", ("Allow", "GET, HEAD"))
         if path == "/metrics":
-            page: Iterable[bytes] = metrics(environ, start_response)
-            return page
+            return _called(metrics, environ)
         if path == "/healthz":
-            return _text(start_response, "200 OK", "ok\n")
+            return _text("200 OK", "ok\n")
         if path == "/readyz":
             trouble = ready()
-            status = "200 OK" if trouble is None else "503 Service Unavailable"
-            return _text(start_response, status, f"{trouble or 'ok'}\n")
+            return _text("200 OK" if trouble is None else "503 Service Unavailable", f"{trouble or 'ok'}\n")
         if path == "/":
-            return _text(start_response, "200 OK", _INDEX)
-        return _text(start_response, "404 Not Found", "not here; try /metrics, /healthz or /readyz\n")
+            return _text("200 OK", _INDEX)
+        return _text("404 Not Found", "not here; try /metrics, /healthz or /readyz\n")
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        status, headers, body = page(environ)
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     return respond
 
@@ -52,23 +66,19 @@ class Endpoint:
     """The application behind a socket: few threads, half-open clients take none of them."""
 
     def __init__(self, listen: str, app: WSGIApplication) -> None:
-        host, _, port = listen.rpartition(":")
-        try:
-            self._server: Any = create_server(
-                app,
-                host=host.strip("[]"),
-                port=int(port),
-                threads=4,
-                ident=None,
-                channel_timeout=30,
-                clear_untrusted_proxy_headers=True,
-            )
-        except OSError as error:
-            raise MonitorError(
-                f"cannot listen on {listen}: {error.strerror or error}; "
-                "is another agent running? Set SFCC_MONITOR_LISTEN to a free HOST:PORT"
-            ) from error
-        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+        """Listens from here on; raises MonitorError when it cannot."""
+        self._channels: dict[int, Any] = {}
+        self._server: Any = create_server(
+            app,
+            map=self._channels,
+            sockets=[_listening(listen)],
+            threads=4,
+            ident=None,
+            channel_timeout=30,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     @property
     def url(self) -> str:
@@ -79,9 +89,46 @@ class Endpoint:
         self._thread.start()
 
     def stop(self) -> None:
-        self._server.close()
+        """Closes everything, clients that are still connected included; may be called without a start."""
+        self._stopping.set()
+        if not self._thread.is_alive():
+            self._close()
+            return
+        self._server.pull_trigger()
+        self._thread.join(2 * STOP_SECONDS)
+
+    def _run(self) -> None:
+        """Sockets belong to this thread: closed by another one, they would be missed in mid-loop."""
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._channels, count=1)
+        self._close()
+
+    def _close(self) -> None:
+        self._server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
+        wasyncore.close_all(self._channels, ignore_all=True)
 
 
-def _text(start_response: StartResponse, status: str, text: str) -> Iterable[bytes]:
-    start_response(status, _TEXT)
-    return [text.encode()]
+def _listening(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        return socket.create_server(address[:2], family=family)
+    except (OSError, UnicodeError) as error:  # a name that cannot be a host's is the latter
+        why = (getattr(error, "strerror", None) or "not a host name").partition(" (while")[0]
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        raise MonitorError(
+            f"cannot listen on {listen}: {why}; {'is another agent running? ' if taken else ''}"
+            "Set SFCC_MONITOR_LISTEN to a free HOST:PORT of this machine"
+        ) from error
+
+
+def _called(app: Any, environ: WSGIEnvironment) -> _Page:
+    """What a WSGI application answers to a GET."""
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(app({**environ, "REQUEST_METHOD": "GET"}, lambda *start: begun.append(start)))
+    return _Page(*begun[0], body)
+
+
+def _text(status: str, text: str, *headers: tuple[str, str]) -> _Page:
+    return _Page(status, [("Content-Type", "text/plain; charset=utf-8"), *headers], text.encode())

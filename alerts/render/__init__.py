@@ -77,11 +77,8 @@ def _in_full(
     attachments: Mapping[str, Attachment],
     why_no_file: str,
 ) -> list[list[Block]]:
-    parts: list[list[Block]] = []
-    for incident in notification.incidents:
-        parts.append(part(incident, notification, newest(incident, attachments), why_no_file))
-    parts.extend(_counted(notification))
-    return parts
+    parts = (part(one, notification, newest(one, attachments), why_no_file) for one in notification.incidents)
+    return [*parts, *_counted(notification)]
 
 
 def _listing(notification: Notification, why_no_file: str) -> list[list[Block]]:

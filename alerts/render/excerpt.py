@@ -44,7 +44,7 @@ def cut_lines(lines: Sequence[str], size: int) -> list[str]:
 
 
 def cut_file(content: bytes, size: int) -> bytes:
-    """At most `size` bytes, at line ends where there are any. Bytes are never decoded: any encoding will do."""
+    """At most `size` bytes, at line ends where there are any. Never decoded: any encoding will do."""
     if len(content) <= size:
         return content
     marker = b"\n[... %d bytes left out, the target takes no more ...]\n" % (len(content) - size)

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from alerts.notifier import Capabilities
 from pydantic import SecretStr
 
-from alerts.model import Message
+from alerts.model import Capabilities, Message
 from monitor import logs
 from monitor.app import App
 from monitor.clock import ScaledClock

@@ -15,7 +15,7 @@ from monitor.policy import Policy
 
 
 def overlap(encounter: Encounter, facts: Facts) -> str:
-    later, earlier = encounter.first.later, encounter.first.earlier
+    later, earlier = encounter.later, encounter.earlier
     name = earlier.run.job_id if later.run.job_id != earlier.run.job_id else "another run of it"
     return (
         f"{later.run.job_id} started at {moment(later.start, facts.seen_until)} "
@@ -25,7 +25,7 @@ def overlap(encounter: Encounter, facts: Facts) -> str:
 
 
 def overlap_facts(encounter: Encounter, facts: Facts, policy: Policy) -> Lines:
-    later, earlier = encounter.first.later.run, encounter.first.earlier.run
+    later, earlier = encounter.later.run, encounter.earlier.run
     jobs = [policy.job(later.job_id), policy.job(earlier.job_id)]
     return said(
         ("Impact", _first(job.impact for job in jobs)),

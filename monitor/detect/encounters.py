@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from monitor.detect.groups import Membership, is_full_differential
 from monitor.detect.model import Facts
-from monitor.detect.spans import Meeting, Span, meetings, site_runs, span_of
+from monitor.detect.spans import Meeting, SiteRun, Span, meetings, site_runs, span_of
 from monitor.detect.streak import END_OF_TIME
 from monitor.detect.subject import is_judged
 from monitor.model import Execution, RunId
@@ -26,19 +26,26 @@ Spans = Mapping[str, list[Span]]
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two jobs. start: of its run over all sites. run: the first of them that met the other."""
+
+    start: datetime
+    run: Execution
+
+
+@dataclass(frozen=True, slots=True)
 class Encounter:
     """Meetings of the same two jobs without a pause between them, oldest first: one condition.
 
-    Several when sites of one job meet the other one by one.
+    Several when sites of one job meet the other one by one. The later job is the one whose run began
+    later, all its sites taken together, so that the sides do not change from site to site.
     """
 
     group: str
+    earlier: Side
+    later: Side
     meetings: tuple[Meeting, ...]
     is_full_differential: bool = False
-
-    @property
-    def first(self) -> Meeting:
-        return self.meetings[0]
 
     @property
     def last_parted(self) -> Meeting:
@@ -46,7 +53,7 @@ class Encounter:
 
     @property
     def start(self) -> datetime:
-        return self.first.start
+        return self.meetings[0].start
 
     @property
     def end(self) -> datetime:
@@ -72,8 +79,9 @@ class Encounter:
 def encounters(facts: Facts, policy: Policy) -> Iterator[Encounter]:
     """Those that hold, and those that are over of which a run is fresh."""
     by_job = _spans(facts)
-    found = [*_same_series(by_job, facts), *_exclusive(by_job, facts, policy)]
-    for encounter in sorted(found, key=lambda one: (one.start, one.group, one.first.occurrence)):
+    sites = _Sites(by_job, policy.site_spread)
+    found = [*_same_series(by_job, facts, sites), *_exclusive(by_job, facts, policy, sites)]
+    for encounter in sorted(found, key=lambda one: (one.start, one.group, one.meetings[0].occurrence)):
         if encounter.is_holding or any(run.run_id in facts.fresh for run in encounter.runs):
             yield encounter
 
@@ -86,7 +94,7 @@ def _spans(facts: Facts) -> Spans:
     return by_job
 
 
-def _same_series(by_job: Spans, facts: Facts) -> Iterator[Encounter]:
+def _same_series(by_job: Spans, facts: Facts, sites: _Sites) -> Iterator[Encounter]:
     """Of all sites of a job in one: it is one thing that is wrong."""
     for spans in by_job.values():
         by_scope: dict[str, list[Span]] = defaultdict(list)
@@ -94,42 +102,51 @@ def _same_series(by_job: Spans, facts: Facts) -> Iterator[Encounter]:
             by_scope[one.run.scope].append(one)
         met = [meeting for series in by_scope.values() for meeting in meetings(_near(series, facts))]
         for unbroken in _unbroken(met):
-            yield Encounter(SAME_SERIES, unbroken)
+            yield Encounter(SAME_SERIES, *sites.sides(unbroken[0]), unbroken)
 
 
-def _exclusive(by_job: Spans, facts: Facts, policy: Policy) -> Iterator[Encounter]:
+def _exclusive(by_job: Spans, facts: Facts, policy: Policy, sites: _Sites) -> Iterator[Encounter]:
     members = Membership(policy.groups, frozenset(by_job))
-    sites = _Sites(by_job, policy.site_spread)
     for place, jobs in members.exclusive():
         group = policy.groups[place]
         pairs: dict[tuple[str, str], list[Meeting]] = defaultdict(list)
         for meeting in meetings(_near([one for job_id in jobs for one in by_job[job_id]], facts)):
             one, other = meeting.earlier.run, meeting.later.run
             if members.telling(one.job_id, other.job_id) == place and sites.are_apart(one, other):
-                pairs[min(one.job_id, other.job_id), max(one.job_id, other.job_id)].append(meeting)
+                earlier, later = sites.sides(meeting)
+                pairs[earlier.run.job_id, later.run.job_id].append(meeting)
         for pair, met in pairs.items():
             for unbroken in _unbroken(met):
-                yield Encounter(group.name, unbroken, is_full_differential(*pair, group))
+                sides = sites.sides(unbroken[0])
+                yield Encounter(group.name, *sides, unbroken, is_full_differential(*pair, group))
 
 
 class _Sites:
-    """Tells the sites of one multi-site run from two runs of a job; looked up where a job meets itself."""
+    """The sites of multi-site runs, taken together; worked out for the jobs that met another only."""
 
     def __init__(self, by_job: Spans, spread: timedelta) -> None:
         self._by_job = by_job
         self._spread = spread
-        self._numbers: dict[str, dict[RunId, int]] = {}
+        self._runs: dict[str, dict[RunId, SiteRun]] = {}
 
     def are_apart(self, one: Execution, other: Execution) -> bool:
-        """Two of the same series are told as that, not by a group."""
-        if one.job_id != other.job_id:
-            return True
-        if one.scope == other.scope:
-            return False
-        if one.job_id not in self._numbers:
-            self._numbers[one.job_id] = site_runs(self._by_job[one.job_id], self._spread)
-        numbers = self._numbers[one.job_id]
-        return numbers[one.run_id] != numbers[other.run_id]
+        """Whether a group may tell of them: not of the sites of one run, nor of two of one series."""
+        return one.series != other.series and (
+            one.job_id != other.job_id or self._whole(one) != self._whole(other)
+        )
+
+    def sides(self, meeting: Meeting) -> tuple[Side, Side]:
+        """The earlier and the later."""
+        runs = (meeting.earlier.run, meeting.later.run)
+        sides = [(self._whole(run), run) for run in runs]
+        sides.sort(key=lambda side: (side[0].start, side[1].job_id, side[0].number, side[1].id))
+        earlier, later = (Side(whole.start, run) for whole, run in sides)
+        return earlier, later
+
+    def _whole(self, run: Execution) -> SiteRun:
+        if run.job_id not in self._runs:
+            self._runs[run.job_id] = site_runs(self._by_job[run.job_id], self._spread)
+        return self._runs[run.job_id][run.run_id]
 
 
 def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:

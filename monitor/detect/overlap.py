@@ -21,7 +21,7 @@ CONDITION = "overlap"
 
 def overlap(facts: Facts, policy: Policy) -> Iterator[Decision]:
     for encounter in encounters(facts, policy):
-        later, earlier = encounter.first.later.run, encounter.first.earlier.run
+        later, earlier = encounter.later.run, encounter.earlier.run
         finding = _finding(encounter, facts, policy)
         yield Decision(
             CONDITION,
@@ -34,7 +34,7 @@ def overlap(facts: Facts, policy: Policy) -> Iterator[Decision]:
 
 
 def _finding(encounter: Encounter, facts: Facts, policy: Policy) -> Finding:
-    later, earlier = encounter.first.later.run, encounter.first.earlier.run
+    later, earlier = encounter.later.run, encounter.earlier.run
     job = policy.job(later.job_id)
     default = Severity.CRITICAL if encounter.is_full_differential else Severity.WARNING
     over = not encounter.is_holding
@@ -55,18 +55,20 @@ def _finding(encounter: Encounter, facts: Facts, policy: Policy) -> Finding:
         place=facts.instance,
         summary=describe.overlap(encounter, facts),
         facts=describe.overlap_facts(encounter, facts, policy),
-        evidence=_evidence(encounter, facts),
+        evidence=_evidence(encounter),
         ends_at=encounter.end if over else None,
         resolution=describe.parting(encounter, facts) if over else "",
         quiet="first_read" if encounter.is_backfilled else None,
     )
 
 
-def _evidence(encounter: Encounter, facts: Facts) -> dict[str, Json]:
-    until = facts.seen_until if encounter.is_holding else encounter.end
+def _evidence(encounter: Encounter) -> dict[str, Json]:
+    """Nothing that grows with the clock: what has not changed must look unchanged."""
     return {
         "group": encounter.group,
         "full_differential": encounter.is_full_differential,
         "executions": list(dict.fromkeys(run.id for run in encounter.runs)),
-        "together_seconds": max((until - encounter.start).total_seconds(), 0.0),
+        "together_seconds": None
+        if encounter.is_holding
+        else (encounter.end - encounter.start).total_seconds(),
     }

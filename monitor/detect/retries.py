@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.detect.streak import by_end
 from monitor.model import Execution, Outcome
 
 
@@ -57,14 +58,13 @@ def _is_next_attempt(run: Execution, outcome: Outcome, failed: Execution, until:
     """A vanished attempt, or one that ended nobody knows how, tells nothing: the failed one still counts."""
     if outcome in {Outcome.VANISHED, Outcome.UNKNOWN} or run.current_retry_attempt is None:
         return False
-    return run.current_retry_attempt > (failed.current_retry_attempt or 0) and _began(run, failed, until)
+    if run.began is None or run.current_retry_attempt <= (failed.current_retry_attempt or 0):
+        return False
+    return (failed.began is None or run.began > failed.began) and run.began <= until
 
 
 def _made_good(run: Execution, outcome: Outcome, failed: Execution, until: datetime) -> bool:
+    """However it was started: had the wait ended just after it, the last run would have been a good one."""
     if outcome not in {Outcome.OK, Outcome.DEGRADED} or run.ended is None:
         return False
-    return _began(run, failed, until) and run.ended <= until
-
-
-def _began(run: Execution, failed: Execution, until: datetime) -> bool:
-    return run.began is not None and (failed.began is None or run.began > failed.began) and run.began <= until
+    return by_end(failed) < by_end(run) and run.ended <= until

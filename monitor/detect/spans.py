@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from monitor.detect.streak import END_OF_TIME
 from monitor.model import Execution, RunId
@@ -58,6 +59,13 @@ class Meeting:
         return "+".join(run_id.id for run_id in sorted((self.earlier.run.run_id, self.later.run.run_id)))
 
 
+class SiteRun(NamedTuple):
+    """One run of a job over all its sites: when its first site started, and a number to tell it by."""
+
+    start: datetime
+    number: int
+
+
 def span_of(run: Execution) -> Span | None:
     """None for what never ran: pending, empty, taken over by a later attempt, or of unknown start."""
     start = _start(run)
@@ -78,21 +86,21 @@ def meetings(spans: Iterable[Span]) -> Iterator[Meeting]:
         heapq.heappush(running, (later.end, later.run.job_id, later.run.id, later))
 
 
-def site_runs(spans: Iterable[Span], spread: timedelta) -> dict[RunId, int]:
-    """Which runs of one job are the sites of one multi-site run: equal numbers.
+def site_runs(spans: Iterable[Span], spread: timedelta) -> dict[RunId, SiteRun]:
+    """Which runs of one job are the sites of one multi-site run: equal values.
 
     A site belongs to it when it starts within `spread` of the site before it, or of the end of one it
     follows. No site is twice in one run.
     """
-    numbers: dict[RunId, int] = {}
+    found: dict[RunId, SiteRun] = {}
     members: list[Span] = []
     number = 0
     for one in sorted(spans, key=lambda item: item.order):
         if not _belongs(one, members, spread):
             number, members = number + 1, []
         members.append(one)
-        numbers[one.run.run_id] = number
-    return numbers
+        found[one.run.run_id] = SiteRun(members[0].start, number)
+    return found
 
 
 def _belongs(one: Span, members: list[Span], spread: timedelta) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -68,10 +68,9 @@ def count(conn: Connection, instance: str, moves: Sequence[Move], seen_at: datet
 
 
 def decode_facts(row: Row[Any]) -> SeriesFacts:
-    fields = dict(row._mapping)  # noqa: SLF001 - the public name of SQLAlchemy for a row as a mapping
-    fields["last_duration"] = span(row.last_duration)
-    fields["last_outcome"] = None if row.last_outcome is None else Outcome(row.last_outcome)
-    return SeriesFacts(**fields)
+    values = {field.name: getattr(row, field.name) for field in fields(SeriesFacts)}
+    outcome = None if row.last_outcome is None else Outcome(row.last_outcome)
+    return SeriesFacts(**{**values, "last_duration": span(row.last_duration), "last_outcome": outcome})
 
 
 def _count_outcomes(conn: Connection, instance: str, ended: Iterable[Stored]) -> None:
@@ -192,4 +191,5 @@ def _counts_for(facts: SeriesFacts) -> ColumnElement[bool]:
 
 
 def _encode(facts: SeriesFacts) -> dict[str, Any]:
-    return {**asdict(facts), "last_duration": ticks(facts.last_duration)}
+    row = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return {**row, "last_duration": ticks(facts.last_duration)}

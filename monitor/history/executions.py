@@ -22,7 +22,7 @@ from monitor.history.cursor import locked
 from monitor.history.merge import is_same, merge
 from monitor.history.rows import Judged, decode, decode_judged, encode
 from monitor.history.schema import cursors, executions
-from monitor.history.statements import named, upsert
+from monitor.history.statements import by_run, upsert
 from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, Trigger
 
 __all__ = [
@@ -140,9 +140,9 @@ def versions(conn: Connection, instance: str, since: datetime) -> dict[RunId, st
 
 
 def active(conn: Connection, instance: str) -> list[Execution]:
-    """Oldest first."""
+    """In no order: SQLite would walk the whole history to have them sorted."""
     statement = select(executions).where(executions.c.instance == instance, ACTIVE)
-    return [decode(row) for row in conn.execute(statement.order_by(*_OLDEST_FIRST))]
+    return [decode(row) for row in conn.execute(statement)]
 
 
 def awaiting_retry(conn: Connection, instance: str, ended_since: datetime) -> list[Execution]:
@@ -196,11 +196,8 @@ def _next_change(conn: Connection, instance: str) -> int:
 
 def _stored(conn: Connection, instance: str, runs: Iterable[Execution | RunId]) -> dict[RunId, Stored]:
     ids = {run if isinstance(run, RunId) else run.run_id for run in runs}
-    job_id, run_id = named(conn, ids)
-    statement = select(executions).where(
-        executions.c.instance == instance, executions.c.job_id == job_id, executions.c.id == run_id
-    )
-    return {RunId(row.job_id, row.id): _decode_stored(row) for row in conn.execute(statement)}
+    rows = conn.execute(by_run(conn, executions, instance, ids))
+    return {RunId(row.job_id, row.id): _decode_stored(row) for row in rows if row.id is not None}
 
 
 def _decode_stored(row: Any) -> Stored:

@@ -6,20 +6,23 @@ Each question costs what its answer holds, however long the history is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, literal_column, select, true
 
-from monitor.history.executions import ACTIVE
+from alerts.columns import Instant
+from monitor.history.executions import ACTIVE, active
 from monitor.history.rows import decode
 from monitor.history.schema import executions
 from monitor.history.schema import series as series_table
 from monitor.model import Execution, RunId, Series
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_JOBS_AT_ONCE = 500
+_began_at: ColumnElement[datetime] = literal_column("+executions.began_at", Instant())
+"""The plus keeps SQLite from choosing the index on the beginning, which nearly all rows satisfy."""
+_SERIES = ("instance", "job_id", "scope")
 
 
 def runs(
@@ -29,11 +32,19 @@ def runs(
 
     Oldest first by when they began.
     """
+    wanted = series_table.c.instance == instance
+    if jobs is not None:
+        wanted &= series_table.c.job_id.in_(sorted(set(jobs)))
     found: dict[Series, list[Execution]] = defaultdict(list)
-    for statement in _statements(conn, instance, jobs, keep):
-        for row in conn.execute(statement):
+    for row in conn.execute(_last(conn, wanted, keep)):
+        if row.id is not None:
             found[Series(row.job_id, row.scope)].append(decode(row))
-    return {series: _window(some, keep) for series, some in found.items()}
+    # Rows of equal beginning may be one too many.
+    windows = {series: sorted(some, key=_by_beginning)[-keep:] for series, some in found.items()}
+    for run in active(conn, instance):
+        if jobs is None or run.job_id in jobs:
+            windows.setdefault(run.series, []).append(run)
+    return {series: tuple(sorted(some, key=_by_beginning)) for series, some in windows.items()}
 
 
 def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId]:
@@ -45,31 +56,21 @@ def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId
 
 
 def neighbours(conn: Connection, instance: str, start: datetime, end: datetime) -> tuple[Execution, ...]:
-    """Runs that were under way within [start, end), oldest first; touching ends are no neighbours."""
-    statement = select(executions).where(
-        executions.c.instance == instance,
-        executions.c.began_at < end,
-        or_(executions.c.ended_at > start, ACTIVE),
-    )
-    return tuple(sorted((decode(row) for row in conn.execute(statement)), key=_by_beginning))
+    """Runs that were under way within [start, end), oldest first; touching ends are no neighbours.
+
+    Reads what ended after `start`: meant for the recent past.
+    """
+    of_instance = executions.c.instance == instance
+    ended = select(executions).where(of_instance, executions.c.ended_at > start, _began_at < end)
+    still = select(executions).where(of_instance, ACTIVE, _began_at < end)
+    rows = [*conn.execute(ended), *conn.execute(still)]
+    return tuple(sorted((decode(row) for row in rows), key=_by_beginning))
 
 
-def _statements(
-    conn: Connection, instance: str, jobs: Collection[str] | None, keep: int
-) -> Iterator[Select[Any]]:
-    for some in _batches(jobs):
-        yield _final(
-            conn, and_(series_table.c.instance == instance, _among(series_table.c.job_id, some)), keep
-        )
-        yield select(executions).where(
-            executions.c.instance == instance, _among(executions.c.job_id, some), ACTIVE
-        )
-
-
-def _final(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[Any]:
+def _last(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[Any]:
     """The last final runs of each wanted series; ranking all runs would read the whole history."""
     of_series = and_(
-        *(executions.c[name] == series_table.c[name] for name in ("instance", "job_id", "scope")),
+        *(executions.c[name] == series_table.c[name] for name in _SERIES),
         executions.c.ended_at.is_not(None),
     )
     newest = select(executions).where(of_series).order_by(executions.c.began_at.desc())
@@ -83,38 +84,20 @@ def _final(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[A
             series_table.c.instance,
             series_table.c.job_id,
             series_table.c.scope,
-            func.coalesce(first.correlate(series_table).scalar_subquery(), _BEGINNING).label("since"),
+            func.coalesce(
+                first.correlate(series_table).scalar_subquery(), literal(_BEGINNING, Instant())
+            ).label("since"),
         )
         .where(wanted)
         .cte("windows")
     )
-    return (
-        select(executions)
-        .select_from(windows)
-        .where(
-            *(executions.c[name] == windows.c[name] for name in ("instance", "job_id", "scope")),
-            executions.c.began_at >= windows.c.since,
-            executions.c.ended_at.is_not(None),
-        )
+    of_window = and_(
+        *(executions.c[name] == windows.c[name] for name in _SERIES),
+        executions.c.began_at >= windows.c.since,
+        executions.c.ended_at.is_not(None),
     )
-
-
-def _batches(jobs: Collection[str] | None) -> Iterator[list[str] | None]:
-    if jobs is None:
-        yield None
-        return
-    names = sorted(set(jobs))
-    for start in range(0, len(names), _JOBS_AT_ONCE):
-        yield names[start : start + _JOBS_AT_ONCE]
-
-
-def _among(column: ColumnElement[str], names: list[str] | None) -> ColumnElement[bool]:
-    return true() if names is None else column.in_(names)
-
-
-def _window(some: list[Execution], keep: int) -> tuple[Execution, ...]:
-    final = sorted((run for run in some if run.is_final), key=_by_beginning)
-    return tuple(sorted([*final[-keep:], *(run for run in some if not run.is_final)], key=_by_beginning))
+    # Without an outer join it might read all executions first and then look for their windows.
+    return select(executions).select_from(windows.outerjoin(executions, of_window))
 
 
 def _by_beginning(run: Execution) -> tuple[datetime, str, str]:

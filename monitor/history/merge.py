@@ -15,8 +15,8 @@ from monitor.model import FINAL_WORDS, SUPERSEDED_WORDS, Execution, Step
 def merge(stored: Execution | None, seen: Execution, *, seen_at: datetime, backfill: bool) -> Execution:
     """The execution to store; `stored` itself when there is nothing to write, not even that it was seen."""
     if stored is None:
-        new = replace(seen, missing=0, first_seen=seen_at, last_seen=seen_at)
-        return replace(new, backfilled=backfill and new.is_final)
+        old = backfill and seen.execution_status in FINAL_WORDS
+        return replace(seen, missing=0, backfilled=old, first_seen=seen_at, last_seen=seen_at)
     newest = stored if _is_older(seen, stored) else seen
     merged = replace(
         newest,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select
 
 from monitor.history.schema import cursors, executions
 
@@ -23,11 +23,14 @@ def prune(conn: Connection, *, before: datetime, limit: int = 5000) -> int:
 
 
 def _prune(conn: Connection, instance: str, before: datetime, limit: int) -> int:
-    key = executions.c.instance, executions.c.job_id, executions.c.id
     old = (
-        select(*key)
+        select(*(column.label(f"b_{column.name}") for column in executions.primary_key))
         .where(executions.c.instance == instance, executions.c.ended_at < before)
         .order_by(executions.c.ended_at)
         .limit(limit)
     )
-    return conn.execute(delete(executions).where(tuple_(*key).in_(old))).rowcount
+    rows = [dict(row) for row in conn.execute(old).mappings()]
+    if rows:
+        is_it = (column == bindparam(f"b_{column.name}") for column in executions.primary_key)
+        conn.execute(delete(executions).where(*is_it), rows)
+    return len(rows)

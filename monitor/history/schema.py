@@ -86,12 +86,6 @@ executions = Table(
     Index("ix_executions_began_at", "instance", "began_at"),
     Index("ix_executions_ended_at", "instance", "ended_at"),
     Index("ix_executions_change", "instance", "change"),
-    Index(
-        "ix_executions_active",
-        "instance",
-        sqlite_where=text("NOT final"),
-        postgresql_where=text("NOT final"),
-    ),
 )
 
 # Counters outlive the executions they counted.

@@ -68,24 +68,22 @@ def run_time(execution: Execution) -> timedelta | None:
 
 
 def advance(facts: SeriesFacts, run: Mark) -> tuple[SeriesFacts, bool]:
-    """The facts with this run, and whether it came in order."""
-    facts = replace(facts, last_start=latest(facts.last_start, run.started))
+    """The facts with this run, and whether it came in order; if not, the streak is wrong."""
+    start = latest(facts.last_start, run.started)
     if run.ended is None:
-        return facts, True
-    if run.outcome in SUCCESSES:
-        facts = replace(facts, last_success=latest(facts.last_success, run.ended))
-    if run.outcome in FAILURES:
-        facts = replace(facts, last_failure=latest(facts.last_failure, run.ended))
-    if facts.last_end is not None and run.ended <= facts.last_end:
-        return facts, False
+        return replace(facts, last_start=start), True
+    in_order = facts.last_end is None or run.ended > facts.last_end
     moved = replace(
         facts,
-        last_end=run.ended,
-        last_outcome=run.outcome,
-        last_duration=run.duration,
+        last_start=start,
+        last_end=latest(facts.last_end, run.ended),
+        last_success=latest(facts.last_success, run.ended if run.outcome in SUCCESSES else None),
+        last_failure=latest(facts.last_failure, run.ended if run.outcome in FAILURES else None),
+        last_outcome=run.outcome if in_order else facts.last_outcome,
+        last_duration=run.duration if in_order else facts.last_duration,
         consecutive_failures=_streak(facts.consecutive_failures, run.outcome),
     )
-    return moved, True
+    return moved, in_order
 
 
 def withdraw(facts: SeriesFacts, run: Mark) -> SeriesFacts:

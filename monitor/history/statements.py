@@ -6,7 +6,19 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, ColumnElement, Connection, Table, bindparam, cast, func
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import RunId
@@ -33,18 +45,22 @@ def insert_missing(conn: Connection, table: Table, row: Mapping[str, Any]) -> No
     conn.execute(_INSERT[conn.dialect.name](table).on_conflict_do_nothing(), [row])
 
 
-def named(conn: Connection, runs: Iterable[RunId]) -> tuple[ColumnElement[str], ColumnElement[str]]:
-    """Columns (job_id, id) of a row source with one row for each run, to be joined.
+def by_run(conn: Connection, table: Table, instance: str, runs: Iterable[RunId]) -> Select[Any]:
+    """The rows of these runs in a table of executions, and a row of nulls for each that is not there.
 
-    One JSON parameter keeps the statement's text the same for any number of runs; SQLite does not use
-    an index for a list of pairs.
+    One JSON parameter keeps the statement's text the same for any number of runs. SQLite uses no index
+    for a list of pairs, and would rather scan the table first: an outer join lets it no choice.
     """
     pairs: BindParameter[str] = bindparam("runs", json.dumps([list(run) for run in runs]))
+    parts: list[ColumnElement[Any]]
     if conn.dialect.name == "sqlite":
-        pair = func.json_each(pairs).table_valued("value", name="named").c.value
-        return func.json_extract(pair, "$[0]"), func.json_extract(pair, "$[1]")
-    pair = func.json_array_elements(cast(pairs, JSON)).table_valued("value", name="named").c.value
-    return pair.op("->>")(0), pair.op("->>")(1)
+        source = func.json_each(pairs).table_valued("value", name="named")
+        parts = [func.json_extract(source.c.value, path) for path in ("$[0]", "$[1]")]
+    else:
+        source = func.json_array_elements(cast(pairs, JSON)).table_valued("value", name="named")
+        parts = [source.c.value.op("->>")(index) for index in (0, 1)]
+    is_same = and_(table.c.instance == instance, table.c.job_id == parts[0], table.c.id == parts[1])
+    return select(table).select_from(source.outerjoin(table, is_same))
 
 
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

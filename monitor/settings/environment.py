@@ -44,9 +44,10 @@ INSTANCE_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class FromEnvironment:
-    """`values` shaped like the file's; `problems` has a line for each variable that cannot be used."""
+    """`values` shaped like the file's, from the variables `names`; a line for each that cannot be used."""
 
     values: Mapping[str, Any]
+    names: frozenset[str]
     problems: tuple[str, ...] = ()
 
 
@@ -65,7 +66,7 @@ def monitor_fields(environ: Mapping[str, str]) -> FromEnvironment:
             problems.append(f"{name}: {problem}")
     source = EnvSettingsSource(_Readable)
     source.env_vars = usable
-    return FromEnvironment(source(), tuple(problems))
+    return FromEnvironment(source(), frozenset(name.upper() for name in usable), tuple(problems))
 
 
 def instance_from_environment(environ: Mapping[str, str]) -> dict[str, Any] | None:
@@ -123,8 +124,9 @@ class _Readable(Settings, BaseSettings):
 
 def _problem(name: str, value: str, fields: Mapping[str, FieldInfo]) -> str | None:
     if name not in fields:
-        near = get_close_matches(name.upper(), list(fields), n=1, cutoff=0.6)
-        return "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+        names = [known.removeprefix(PREFIX) for known in fields]
+        near = get_close_matches(name.upper().removeprefix(PREFIX), names, n=1, cutoff=0.6)
+        return "there is no such setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")
     if not _is_json(fields[name]):
         return None
     try:

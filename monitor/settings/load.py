@@ -21,6 +21,7 @@ from monitor.settings.problems import problems
 
 DEFAULT_FILE = "sfcc-job-monitor.toml"
 CONFIG_NAME = "SFCC_MONITOR_CONFIG"
+APPRISE_NAME = "APPRISE_URLS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,22 @@ def load(config: str | None, environ: Mapping[str, str], directory: Path) -> Loa
     then the environment alone. A relative path starts at `directory`.
     """
     path = _config_path(config or environ.get(CONFIG_NAME), directory)
-    origin = "the environment" if path is None else str(path)
-    named = monitor_fields(environ)
-    found = list(named.problems)
+    if path is None:
+        return settings_from({}, environ, "the environment")
     try:
-        values = {} if path is None else read_files(path)
+        values = read_files(path)
     except SettingsError as error:
-        raise SettingsError([*error.problems, *found]) from error
-    if environ.get("APPRISE_URLS"):
-        values = {**values, "apprise_urls": environ["APPRISE_URLS"]}
+        raise SettingsError([*error.problems, *monitor_fields(environ).problems]) from error
+    return settings_from(values, environ, str(path))
+
+
+def settings_from(values: Mapping[str, Any], environ: Mapping[str, str], origin: str) -> Loaded:
+    """The settings of a file's `values` and the environment. Pure; raises SettingsError."""
+    named = monitor_fields(environ)
+    found, names = list(named.problems), set(named.names)
+    if environ.get(APPRISE_NAME):
+        values = {**values, "apprise_urls": environ[APPRISE_NAME]}
+        names.add(APPRISE_NAME)
     values = _over(values, named.values)
     instance, warnings = _instance(values, environ)
     if instance is not None:
@@ -55,7 +63,7 @@ def load(config: str | None, environ: Mapping[str, str], directory: Path) -> Loa
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        found += problems(error, origin, environ, by_environment=instance is not None)
+        found += problems(error, origin, names, by_environment=instance is not None)
     if found:
         raise SettingsError(found)
     return Loaded(settings, origin, warnings)

@@ -6,9 +6,11 @@ import re
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.settings.model import InstanceSettings, JobSettings, Settings
+from monitor.sfcc.endpoints import base_url
 
 _JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is", "max_duration")
 _CODES = ("failure_codes", "warn_codes")
@@ -42,7 +44,7 @@ def instance_type(instance: InstanceSettings) -> str:
     """As set, else from the tenant's suffix (`_prd`, `_stg`, `_dev`, digits) or the host."""
     if instance.type is not None:
         return instance.type
-    host = re.sub(r"^https?://", "", instance.server).split("/")[0].split(":")[0].lower()
+    host = _host(instance)
     tenant = (instance.tenant_id or "").replace("-", "_").lower()
     suffix = tenant.rpartition("_")[2]
     if host.endswith(_SANDBOX_HOST) or suffix.isdigit():
@@ -58,8 +60,13 @@ def realm(instance: InstanceSettings) -> str:
     tenant = (instance.tenant_id or "").replace("-", "_").removeprefix("f_ecom_")
     if "_" in tenant:
         return tenant.partition("_")[0]
-    parts = instance.server.split(".")[0].split("-")
-    return parts[1] if len(parts) > 2 and instance.server.endswith(".demandware.net") else ""
+    host = _host(instance)
+    parts = host.split(".")[0].split("-")
+    return parts[1] if len(parts) > 2 and host.endswith(".demandware.net") else ""
+
+
+def _host(instance: InstanceSettings) -> str:
+    return urlsplit(base_url(instance.server)).hostname or ""
 
 
 def _job_policy(settings: Settings, tables: list[JobSettings]) -> JobPolicy:

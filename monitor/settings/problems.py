@@ -6,7 +6,7 @@ A value is shown only where a secret cannot stand: a token typed in the wrong pl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from difflib import get_close_matches
 
@@ -21,20 +21,33 @@ _LONGEST_VALUE = 80
 _FIELD_TO_NAME = {"name": "SFCC_INSTANCE"} | {field: name for name, field in INSTANCE_FIELDS.items()}
 _FIELD = re.compile(rf"\b({'|'.join(sorted(_FIELD_TO_NAME, key=len, reverse=True))})\b")
 
+_WORDS = {
+    "missing": "is missing",
+    "model_type": "a table is wanted here",
+    "dict_type": "a table is wanted here",
+    "list_type": "a list is wanted here",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
+"""Where the library speaks of its own types rather than of settings."""
+
 Place = tuple[str | int, ...]
 
 
 def problems(
-    error: ValidationError, origin: str, environ: Mapping[str, str], *, by_environment: bool
+    error: ValidationError, origin: str, names: Collection[str], *, by_environment: bool
 ) -> list[str]:
-    """One line each, in the order of the settings. by_environment: the instance is that of `SFCC_*`."""
+    """One line each, in the order of the settings.
+
+    names: the variables that count. by_environment: the instance is that of `SFCC_*`.
+    """
     lines = []
     for details in error.errors(include_url=False):
         message = _message(details)
         if by_environment and details["loc"][:1] == ("instances",):
             place, message = _named_by_cli(details["loc"], message)
         else:
-            place = _place(details["loc"], origin, environ)
+            place = _place(details["loc"], origin, names)
         lines.append(f"{place}{_value(details)}: {message}")
     return lines
 
@@ -45,21 +58,17 @@ def _named_by_cli(loc: Place, message: str) -> tuple[str, str]:
     return "the environment", _FIELD.sub(lambda field: _FIELD_TO_NAME[field.group()], message)
 
 
-def _place(loc: Place, origin: str, environ: Mapping[str, str]) -> str:
+def _place(loc: Place, origin: str, names: Collection[str]) -> str:
     for length in range(len(loc), 0, -1):
-        name = PREFIX + "__".join(str(part).upper() for part in loc[:length])
-        if name == f"{PREFIX}APPRISE_URLS" and not environ.get(name):
-            name = "APPRISE_URLS"
-        if environ.get(name):
-            return _under(name, loc[length:])
-    return _under(origin, loc)
+        own = "__".join(str(part).upper() for part in loc[:length])
+        for name in (PREFIX + own, own):  # the latter is APPRISE_URLS
+            if name in names:
+                return name + _path(loc[length:])
+    return f"{origin}: {_path(loc).removeprefix('.')}" if loc else origin
 
 
-def _under(start: str, loc: Place) -> str:
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return f"{start}: {text}" if text else start
+def _path(loc: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
 
 
 def _value(details: ErrorDetails) -> str:
@@ -88,18 +97,27 @@ def _is_public(loc: Place) -> bool:
 def _message(details: ErrorDetails) -> str:
     if details["type"] == "extra_forbidden":
         return _unknown(details["loc"])
-    if details["type"] == "missing":
-        return "is missing"
-    return details["msg"].removeprefix("Value error, ")
+    return _WORDS.get(details["type"]) or details["msg"].removeprefix("Value error, ")
 
 
 def _unknown(loc: Place) -> str:
-    table = _table(loc)
+    table, name = _table(loc), str(loc[-1])
     names = list(table.model_fields) if table else []
-    near = get_close_matches(str(loc[-1]).lower(), names, n=1, cutoff=0.5)
+    if len(loc) == 1 and (homes := _homes(name)):
+        return f"there is no such setting here; it belongs into {' or '.join(homes)}"
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if near:
         return f"there is no such setting; did you mean {near[0]}?"
     return f"there is no such setting; known here: {', '.join(names)}"
+
+
+def _homes(name: str) -> list[str]:
+    """The tables that have a field of this name: it may stand above the header it was meant to be under."""
+    return [
+        field
+        for field, info in Settings.model_fields.items()
+        if (table := table_of(info.annotation)) is not None and name in table.model_fields
+    ]
 
 
 def _table(loc: Sequence[str | int]) -> type[BaseModel] | None:

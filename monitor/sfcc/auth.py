@@ -7,6 +7,7 @@ for the host. No secret is kept longer than it takes to use it, and none is in a
 
 from __future__ import annotations
 
+import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from monitor.sfcc.refusal import Refusal, general_error, json_document, read_ref
 T = TypeVar("T")
 
 TOKEN_PATH = "/dwsso/oauth2/access_token"  # noqa: S105 - an address, not a secret
+TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 USUAL_LIFE = 1800.0  # seconds; for answers that do not say
 EARLY = 60.0  # seconds before its end that a token is renewed; a tenth of its life where that is less
 FORBIDDEN_FAULTS = ("ClientAccessForbiddenException",)
@@ -140,7 +142,7 @@ class ClientCredentials:
             raise self._error(read_refusal(incoming, self._now()))
         doc = json_document(incoming)
         token, life = doc.get("access_token"), doc.get("expires_in")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        if not isinstance(token, str) or not TOKEN.fullmatch(token):
             text = f"{incoming.host} sent no access token: check account_manager_host"
             raise SfccError(Reason.PROTOCOL, text, status=incoming.status)
         if not isinstance(life, int | float) or isinstance(life, bool) or not 0 < life < 10**7:

@@ -29,14 +29,14 @@ TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
         "the name {host} cannot be resolved: check the server's name and the DNS of this machine{sandbox}",
     ),
     (
-        (urllib3.exceptions.ConnectTimeoutError,),
-        Reason.NETWORK,
-        "{host} takes no connection in time: check the server's name, the firewall and the proxy",
-    ),
-    (
         (urllib3.exceptions.NewConnectionError,),
         Reason.NETWORK,
         "no connection to {host}: {cause}",
+    ),
+    (
+        (urllib3.exceptions.ConnectTimeoutError,),
+        Reason.NETWORK,
+        "{host} takes no connection in time: check the server's name, the firewall and the proxy",
     ),
     (
         (urllib3.exceptions.ReadTimeoutError, TimeoutError),
@@ -49,7 +49,7 @@ TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
         "{host} sent a body that is not compressed as it says",
     ),
 )
-"""First match wins: what is wrapped into what differs by version, so order tells, not depth."""
+"""First match wins: some kinds are kinds of others further down."""
 
 
 def network_error(error: BaseException, host: str) -> SfccError:

@@ -1,4 +1,4 @@
-"""A client in memory, for whoever wants to look at a world without a socket. Speaks what the server speaks."""
+"""A client in memory, to look at a world without a socket; it says what a real one would say."""
 
 import base64
 import json
@@ -21,11 +21,7 @@ class Caller:
 
     def __init__(self, world: World, *, authorization: str | None = None) -> None:
         self.world = world
-        self.authorization = (
-            f"Bearer {world.account_manager.issue(DEMO_CLIENT_ID)}"
-            if authorization is None
-            else authorization
-        )
+        self.authorization = _fresh(world) if authorization is None else authorization
 
     @classmethod
     def basic(cls, world: World, user: str, secret: str) -> "Caller":
@@ -57,3 +53,8 @@ class Caller:
     def file(self, path: str, method: str = "GET", **headers: str) -> Response:
         """`path` as `log_file_path` has it, with or without `/Sites`."""
         return self.call(method, ROOT + quote(path.removeprefix("/Sites")), headers=headers)
+
+
+def _fresh(world: World) -> str:
+    with world.lock:
+        return f"Bearer {world.account_manager.issue(DEMO_CLIENT_ID)}"

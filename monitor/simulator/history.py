@@ -26,9 +26,6 @@ class History:
     def __len__(self) -> int:
         return len(self._started) + len(self._unstarted)
 
-    def __contains__(self, execution_id: str) -> bool:
-        return execution_id in self._by_id
-
     def add(self, row: Row) -> None:
         if row.id:
             self._by_id[row.id] = row

@@ -96,7 +96,7 @@ class Quirks:
     clock_skew: timedelta = timedelta(0)
     ranges: bool = True
     log_archive_after: timedelta | None = timedelta(days=3)
-    after_search: Callable[[], None] | None = None
+    after_search: Callable[[], object] | None = None
 
 
 @dataclass(slots=True)

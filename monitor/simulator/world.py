@@ -208,7 +208,8 @@ class World:
             return run.finish(code="ERROR", message=FAILED.message)
 
     def put(self, document: JSON, log: bytes | Content | None = None) -> None:
-        """Add a document as it is, in place of one with the same id; `log` is put where it points to."""
+        """Add a document as it is, in place of one with the same id (of which a lagging index then shows
+        neither for a while); `log` is put where the document points to."""
         self.sync()
         with self.lock:
             row = RawDocument.of(document, self.now_ms())

@@ -106,6 +106,7 @@ class Agent:
         self._directory = directory
         self._process: subprocess.Popen[str] | None = None
         self._output: list[str] = []
+        self._drain: threading.Thread | None = None
 
     def start(self, **overrides: str) -> Agent:
         self._process = subprocess.Popen(
@@ -116,7 +117,8 @@ class Agent:
             stderr=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._drain, args=(self._process,), daemon=True).start()
+        self._drain = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._drain.start()
         until("the agent's endpoint", lambda: self.url)
         return self
 
@@ -141,12 +143,19 @@ class Agent:
             self._process.kill()
             raise AssertionError(f"did not end within {seconds:.0f} s:\n{self.output}") from None
         finally:
+            self._close()
             self._output.clear()
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        if self._drain is not None:
+            self._drain.join()
+            self._drain = None
 
     def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         page = requests.get(f"{self.url}/metrics", timeout=10).text
@@ -169,10 +178,11 @@ class Agent:
         goal = self.metric("sfcc_poll_duration_seconds_count") + more
         self.wait_metric("sfcc_poll_duration_seconds_count", goal)
 
-    def _drain(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self._output.append(line)
+        with process.stderr:
+            for line in process.stderr:
+                self._output.append(line)
 
 
 def environment(server: str, state: Path, *targets: str) -> dict[str, str]:

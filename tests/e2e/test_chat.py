@@ -55,7 +55,7 @@ def test_a_log_that_is_forbidden_is_said_with_the_remedy(world: World, agent: Ag
 
 
 def test_a_log_of_two_hundred_megabytes_arrives_cut(world: World, agent: Agent, chat: Chat) -> None:
-    agent.start()
+    agent.start(SFCC_MONITOR_LOG_WAIT="30s")
     agent.wait_polls()
     with world.lock:
         world.start("import", log=GeneratedLog(size=200_000_000)).finish(code="ERROR")
@@ -82,4 +82,4 @@ def test_a_log_that_never_ends_delays_the_alert_no_longer_than_log_wait(
     agent.wait_polls()
     world.faults.stall("webdav", n=None)
     world.start("import").finish(code="ERROR")
-    assert not chat.wait(1, seconds=12)[0].files
+    assert not chat.wait(1, seconds=20)[0].files

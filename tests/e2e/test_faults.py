@@ -60,6 +60,7 @@ def test_tokens_that_expire_every_second_are_renewed_without_a_word(
 
 def test_only_reading_requests_are_sent(world: World, agent: Agent, chat: Chat) -> None:
     agent.start()
+    agent.wait_polls()
     world.start("import").finish(code="ERROR")
     chat.wait(1)
     sent = {(one.api, one.method) for one in world.requests}

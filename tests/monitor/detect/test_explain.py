@@ -12,14 +12,29 @@ from monitor.policy import GroupPolicy, Policy
 Tell = Callable[..., Facts]
 
 STORY = (
-    "akeneo-full 00:00-00:10, akeneo-full 01:00-01:10, akeneo-full 02:00-02:10, akeneo-full 03:00-03:10 by:jdoe, "
-    "akeneo-full 04:00-04:10, akeneo-full 05:00-05:10 failed, akeneo-differential 05:05-?, other 05:00-?"
+    "akeneo-full 00:00-00:10, akeneo-full 01:00-01:10, akeneo-full 02:00-02:10, "
+    "akeneo-full 03:00-03:10 by:jdoe, akeneo-full 04:00-04:10, akeneo-full 05:00-05:10 failed, "
+    "akeneo-differential 05:05-?, other 05:00-?"
 )
 
 
 def incident(at: datetime, **labels: str) -> Incident:
     return Incident(
-        "i1", "f", "production", "failed", labels, Severity.CRITICAL, "n", "p", "s", (), {}, (), 1, at, at
+        id="i1",
+        fingerprint="mark",
+        source="production",
+        condition="failed",
+        labels=labels,
+        severity=Severity.CRITICAL,
+        name="a",
+        place="production",
+        summary="Bad.",
+        facts=(),
+        evidence={},
+        causes=(),
+        count=1,
+        starts_at=at,
+        updated_at=at,
     )
 
 

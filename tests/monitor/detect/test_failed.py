@@ -178,6 +178,9 @@ def test_thresholds(facts: Tell, story: str, opens: int, closes: int, expected: 
         ),
         pytest.param("a 02:00-02:10 failed try:0/2, a 03:15-? try:1/2", "08:00", [], id="also while it runs"),
         pytest.param(
+            "a 02:00-02:10 failed try:0/2, a 03:20-? try:1/2", "08:00", [], id="begun at the last moment"
+        ),
+        pytest.param(
             "a 02:00-02:10 failed try:0/2, a 03:21-? try:1/2",
             "08:00",
             ["1"],

@@ -64,7 +64,7 @@ def told(
     closes=st.integers(1, 2),
     aborted=st.sampled_from(("failed", "info")),
 )
-def test_one_long_poll_and_many_short_ones_tell_the_same(  # noqa: PLR0917 - drawn by name
+def test_one_long_poll_and_many_short_ones_tell_the_same(
     facts: Tell,
     story: Callable[[str], tuple[Execution, ...]],
     at: Callable[[str], datetime],
@@ -93,6 +93,13 @@ def test_looking_twice_decides_the_same(
 ) -> None:
     look = facts(story(", ".join(f"{job} 02:00-03:{length % 60} {end}" for job, _, length, end in night)))
     assert judge(look, Policy()) == judge(look, Policy())
+
+
+def test_what_holds_looks_the_same_at_the_next_poll(facts: Tell) -> None:
+    told_runs = "akeneo-full 02:00-?, akeneo-differential 02:10-?, a 02:00-02:10 failed"
+    earlier, later = (findings(judge(facts(told_runs, at=time), Policy())) for time in ("03:00", "03:01"))
+    assert len(earlier) == 2
+    assert earlier == later
 
 
 def test_an_empty_history_decides_nothing(facts: Tell) -> None:

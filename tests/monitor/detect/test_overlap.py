@@ -116,6 +116,11 @@ def told(facts: Facts, policy: Policy = POLICY) -> list[str]:
             id="several sites against one job are one finding",
         ),
         pytest.param(
+            "full@A 02:00-02:20, diff 02:10-02:50, full@B 02:20-02:40",
+            ["diff during full: 2+1 2+3 until 02:40"],
+            id="a site that starts later does not turn the pair round",
+        ),
+        pytest.param(
             "full 02:00-06:00, diff 03:00-03:10, diff 04:00-04:10",
             ["diff during full: 2+1 until 03:10", "diff during full: 3+1 until 04:10"],
             id="two meetings with a pause are two",

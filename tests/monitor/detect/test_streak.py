@@ -33,7 +33,7 @@ def counted(verdicts: str, opens: int, closes: int, story: Callable[[str], tuple
         pytest.param("bgbg", 1, 1, ["1", "3"], "", "", id="two episodes"),
     ],
 )
-def test_streak(  # noqa: PLR0917 - a table row
+def test_streak(
     story: Callable[[str], tuple[Execution, ...]],
     verdicts: str,
     opens: int,
@@ -42,14 +42,10 @@ def test_streak(  # noqa: PLR0917 - a table row
     current: str,
     waiting: str,
 ) -> None:
-    counted_one = counted(verdicts, opens, closes, story)
-    assert ["".join(run.id for run in episode.bad) for episode in counted_one.over] == over
-    assert (
-        "".join(run.id for run in counted_one.current.bad if counted_one.current)
-        if counted_one.current
-        else "" == current
-    )
-    assert "".join(run.id for run in counted_one.bad) == waiting
+    found = counted(verdicts, opens, closes, story)
+    assert ["".join(run.id for run in episode.bad) for episode in found.over] == over
+    assert "".join(run.id for run in (found.current.bad if found.current is not None else ())) == current
+    assert "".join(run.id for run in found.bad) == waiting
 
 
 def test_the_opener_is_the_run_that_reached_the_threshold(
@@ -66,12 +62,20 @@ def test_a_run_that_ended_nobody_knows_when_counts_last() -> None:
     assert streak([(lost, Verdict.BAD), (known, Verdict.BAD)], 2, 1).current is not None
 
 
+def test_what_counts_is_when_runs_ended_not_when_they_arrived(
+    story: Callable[[str], tuple[Execution, ...]],
+) -> None:
+    late, early = story("a 02:00-02:10, a 01:00-01:10")
+    assert streak([(late, Verdict.GOOD), (early, Verdict.BAD)], 1, 1).current is None
+    assert streak([(late, Verdict.BAD), (early, Verdict.GOOD)], 1, 1).current is not None
+
+
 @given(verdicts=VERDICTS, opens=st.integers(1, 4), closes=st.integers(1, 4))
 def test_every_bad_run_is_in_one_episode_at_most_and_episodes_are_as_long_as_asked(
     story: Callable[[str], tuple[Execution, ...]], verdicts: list[Verdict], opens: int, closes: int
 ) -> None:
     found = counted("".join(one.value[0] for one in verdicts), opens, closes, story)
-    episodes = [*found.over, *([found.current] if found.current else [])]
+    episodes = [*found.over, *([found.current] if found.current is not None else [])]
     every = [run.id for episode in episodes for run in episode.bad] + [run.id for run in found.bad]
     assert len(every) == len(set(every))
     assert all(len(episode.bad) >= opens for episode in episodes)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,15 +22,34 @@ from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, ManualClock, S
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
+class Asked(NamedTuple):
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Script = Callable[[Asked], tuple[int, bytes, Mapping[str, str]]]
+
+
 @pytest.fixture
 def world() -> World:
     return World(ManualClock(NIGHT))
 
 
+@pytest.fixture(scope="session")
+def closer() -> Iterator[ThreadPoolExecutor]:
+    """Ends servers while the next tests run: each takes a while to notice."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
 @pytest.fixture
-def simulator(world: World) -> Iterator[Simulator]:
-    with Simulator(world) as running:
-        yield running
+def simulator(world: World, closer: ThreadPoolExecutor) -> Iterator[Simulator]:
+    running = Simulator(world)
+    running.start()
+    yield running
+    closer.submit(running.stop)
 
 
 @pytest.fixture
@@ -45,10 +68,12 @@ def counted() -> Counter[tuple[str, str]]:
 def connect_with(
     simulator: Simulator, world: World, slept: list[float], counted: Counter[tuple[str, str]]
 ) -> Iterator[Callable[..., Connection]]:
-    """Connects to the simulator; keywords are fields of `Access`, and `timeouts`."""
+    """Connects to the simulator; keywords are fields of `Access`, `timeouts` and `keep`."""
     opened: list[Connection] = []
 
-    def make(*, timeouts: Timeouts | None = None, **fields: Any) -> Connection:
+    def make(
+        *, timeouts: Timeouts | None = None, keep: Callable[[str], bool] | None = None, **fields: Any
+    ) -> Connection:
         access = Access(
             instance="production",
             server=simulator.url,
@@ -62,6 +87,7 @@ def connect_with(
             monotonic=time.monotonic,
             sleep=slept.append,
             count=lambda api, outcome: counted.update([(api, outcome)]),
+            keep=keep,
             jitter=lambda: 0.5,
             timeouts=timeouts,
         )
@@ -76,3 +102,47 @@ def connect_with(
 @pytest.fixture
 def connection(connect_with: Callable[..., Connection]) -> Connection:
     return connect_with()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are no event."""
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[Script], str]]:
+    """Starts a server that answers as a function says, for answers no simulator gives; returns its URL."""
+    servers: list[_Server] = []
+
+    def serve(script: Script) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                asked = Asked(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
+                status, body, headers = script(asked)
+                self.send_response_only(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                with suppress(OSError):  # the client may have had enough
+                    self.wfile.write(body)
+
+            do_GET = do_POST = answer  # noqa: N815 - the library's names
+
+            def log_message(self, *_args: Any) -> None:
+                pass
+
+        server = _Server(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()

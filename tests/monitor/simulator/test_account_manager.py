@@ -90,7 +90,7 @@ def test_other_credentials_are_refused(world: World, header: str) -> None:
 )
 def test_scopes(world: World, scope: str, status: int, granted: str | None) -> None:
     world.account_manager.add_client("scoped", "s", scopes=("mail", "sfcc.jobs"))
-    response = ask(world, "scoped", "s", **({"scope": scope} if scope else {}))
+    response = ask(world, "scoped", "s", scope=scope)
     assert response.status == status
     if granted is None:
         assert response.json()["error"] == "invalid_scope"
@@ -119,7 +119,7 @@ def test_a_token_ends_with_its_life(world: World, clock: ManualClock) -> None:
     assert caller.search().json()["fault"]["type"] == "InvalidAccessTokenException"
 
 
-def test_a_token_does_not_age_with_a_fast_world(world: World, clock: ManualClock, caller: Caller) -> None:
+def test_a_token_does_not_age_with_a_fast_world(clock: ManualClock, caller: Caller) -> None:
     clock.advance(3600)
     assert caller.search().status == 200
 

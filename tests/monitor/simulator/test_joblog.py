@@ -64,6 +64,17 @@ def test_a_good_run_may_have_errors_in_its_log(world: World, clock: ManualClock)
     assert lines[-1].endswith("[OK].")
 
 
+def test_the_log_of_a_planned_run_does_not_tell_the_future(world: World, clock: ManualClock) -> None:
+    run = world.start(
+        "job", steps=STEPS, outcome=Outcome("ERROR", "error", "soon", duration=timedelta(minutes=5))
+    )
+    clock.advance(30)
+    lines = log_of(world, run)
+    assert len(lines) > 1
+    assert max(line[1:24] for line in lines) <= "2026-11-22 02:00:30.000"
+    assert not any("ERROR" in line or "[import]" in line for line in lines)
+
+
 def test_an_aborted_run_says_so(world: World, clock: ManualClock) -> None:
     run = world.start("job")
     clock.advance(30)

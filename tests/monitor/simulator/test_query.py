@@ -18,7 +18,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def caller(world: World) -> Caller:
-    """a: 01:00-02:00 OK · b: 02:00-03:00 ERROR · a: 03:00-03:30 WARN · b: running since 03:45 · c: pending."""
+    """1 a 01:00-02:00 OK · 2 b 02:00-03:00 ERROR · 3 a 03:00-03:30 WARN · 4 b since 03:45 · 5 c pending."""
     for name, job, hour, minutes, code in (
         ("1", "a", 1, 60, "OK"),
         ("2", "b", 2, 60, "ERROR"),
@@ -179,7 +179,7 @@ CONSTRAINT, UNKNOWN, ENUM = (
     "UnknownPropertyException",
     "EnumConstraintViolationException",
 )
-ALL = {"match_all_query": {}}
+ALL: dict[str, Any] = {"match_all_query": {}}
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ def test_a_short_page_says_where_the_next_one_starts() -> None:
 def test_rows_may_arrive_between_pages(world: World, caller: Caller) -> None:
     world.quirks.after_search = lambda: world.start("late")
     assert [caller.search().json()["total"] for _ in range(3)] == [0, 1, 2]
+    caller.execution("j", "1")
+    assert len(world.runs("late")) == 3
 
 
 def test_the_result_repeats_the_request(caller: Caller) -> None:

@@ -20,10 +20,9 @@ TEXT = b"0123456789"
 DAV = "{DAV:}"
 
 
-@pytest.fixture
-def caller(world: World) -> Caller:
+@pytest.fixture(autouse=True)
+def _a_log(world: World) -> None:
     world.put({"id": "1", "job_id": "j", "log_file_path": PATH}, log=TEXT)
-    return Caller(world)
 
 
 def names(response: Response) -> list[str | None]:
@@ -198,20 +197,20 @@ def test_a_client_needs_the_permission(world: World, caller: Caller, status: int
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "Digest x", "Basic !"])
-def test_without_credentials_webdav_asks_for_some(world: World, caller: Caller, header: str) -> None:
+def test_without_credentials_webdav_asks_for_some(world: World, header: str) -> None:
     response = Caller(world, authorization=header).file(PATH)
     assert response.status == 401
     assert response.headers["WWW-Authenticate"].startswith("Basic")
 
 
-def test_a_user_reads_with_an_access_key(world: World, caller: Caller) -> None:
+def test_a_user_reads_with_an_access_key(world: World) -> None:
     world.permissions.webdav = False  # is about clients
     assert Caller.basic(world, DEMO_USER, DEMO_ACCESS_KEY).file(PATH).read() == TEXT
     assert Caller.basic(world, "nobody", DEMO_ACCESS_KEY).file(PATH).status == 401
 
 
 @pytest.mark.parametrize(("wrong", "status"), [(5, 200), (6, 401)])
-def test_six_wrong_tries_lock_the_key(world: World, caller: Caller, wrong: int, status: int) -> None:
+def test_six_wrong_tries_lock_the_key(world: World, wrong: int, status: int) -> None:
     for _ in range(wrong):
         assert Caller.basic(world, DEMO_USER, "guess").file(PATH).status == 401
     assert Caller.basic(world, DEMO_USER, DEMO_ACCESS_KEY).file(PATH).status == status
@@ -219,7 +218,7 @@ def test_six_wrong_tries_lock_the_key(world: World, caller: Caller, wrong: int, 
     assert Caller.basic(world, DEMO_USER, "another").file(PATH).status == 200
 
 
-def test_a_right_try_makes_up_for_the_wrong_ones(world: World, caller: Caller) -> None:
+def test_a_right_try_makes_up_for_the_wrong_ones(world: World) -> None:
     for _ in range(3):
         for _ in range(5):
             Caller.basic(world, DEMO_USER, "guess").file(PATH)

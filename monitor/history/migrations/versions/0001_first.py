@@ -98,13 +98,6 @@ def _executions() -> None:
         sa.Column("change", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "job_id", "id"),
     )
-    op.create_index(
-        "ix_executions_active",
-        "executions",
-        ["instance"],
-        sqlite_where=sa.text("NOT final"),
-        postgresql_where=sa.text("NOT final"),
-    )
     op.create_index("ix_executions_began_at", "executions", ["instance", "began_at"])
     op.create_index("ix_executions_change", "executions", ["instance", "change"])
     op.create_index("ix_executions_ended_at", "executions", ["instance", "ended_at"])

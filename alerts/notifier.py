@@ -1,0 +1,198 @@
+"""The way out to a target: the Notifier protocol, and Apprise behind it. The only file that knows Apprise.
+
+One Apprise object for each target, so that an outcome belongs to one row of the outbox and the rate limit
+holds. Addresses carry secrets: nothing of one is ever raised or logged, and what the libraries below log
+while sending is read here and goes no further.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from alerts.model import (
+    BodyFormat,
+    Capabilities,
+    DeliveryError,
+    DeliveryReason,
+    Message,
+    MessageFile,
+    Severity,
+)
+from alerts.outcome import explain, timed_out
+
+if TYPE_CHECKING:
+    from apprise.result import AppriseResult
+
+
+class Notifier(Protocol):
+    """One target. `send` returns when the target has taken the message, else it raises DeliveryError."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def send(self, message: Message) -> None: ...
+
+
+class AppriseNotifier:
+    """Made by `build`. service: a plug-in of the library, made from an address."""
+
+    def __init__(self, name: str, service: Any) -> None:
+        from apprise import Apprise
+
+        self.name = name
+        self.capabilities = _capabilities(service)
+        self._wire_format = service.resolve_format(self.capabilities.format.value).value
+        self._apprise = Apprise(asset=service.asset)
+        self._apprise.add(service)
+
+    def send(self, message: Message) -> None:
+        from apprise.result import AppriseResultStatus as Status
+
+        with _discreet():
+            try:
+                result = self._notify(message)
+                status, lines = result.status, [entry.message for entry in result.logs()]
+            except Exception as error:  # noqa: BLE001 - text and traceback may hold the address: not passed on
+                text = f"unforeseen in the library: {type(error).__name__}"
+                raise DeliveryError(DeliveryReason.UNKNOWN, text, answered=True) from None
+        if status is Status.SUCCESS:
+            return
+        if status is Status.TIMEOUT:
+            raise timed_out()
+        raise explain(lines, had_file=bool(message.files))
+
+    def _notify(self, message: Message) -> AppriseResult:
+        return self._apprise.notify(
+            body=message.body,
+            title=message.title,
+            notify_type=_notify_type(message),
+            body_format=self._wire_format,
+            attach=_attach(message.files) or None,
+            log_level=logging.DEBUG,  # why a mail was refused is said at this level only
+        )
+
+
+def build(name: str, url: str) -> AppriseNotifier:
+    """Raises ValueError, without the address in it, when the library can do nothing with it."""
+    from apprise import Apprise, AppriseAsset
+
+    _cut_off_the_library()
+    with _discreet():
+        try:
+            # A redirected POST arrives as an empty GET and would count as sent.
+            service = Apprise.instantiate(url, asset=AppriseAsset(http_redirects=False))
+        except Exception:  # noqa: BLE001 - whatever it is, the address is in it
+            service = None
+    if service is None:
+        raise ValueError(
+            f"target {name!r}: this is no address of a service that Apprise knows{_scheme(url)}, a part of it"
+            " is missing or wrong, or a package that the service needs is not installed;"
+            " https://appriseit.com/services/ shows how the addresses look"
+        )
+    service.optional = False  # with ?optional=yes a failure would be reported as success
+    if "rto=" not in url:
+        service.socket_read_timeout = max(service.socket_read_timeout, _READ_TIMEOUT_SECONDS)
+    return AppriseNotifier(name, service)
+
+
+_READ_TIMEOUT_SECONDS = 20.0
+"""The library's 4 s are short for a target that has to store a file of some megabytes."""
+
+_MARKDOWN_SERVICES = frozenset({"NotifyDiscord", "NotifyMattermost", "NotifyZulip"})
+"""Show everything as Markdown, whatever the library calls it."""
+
+_IMAGES_ONLY = frozenset(
+    f"Notify{name}" for name in ("BlueSky", "GroupMe", "Mastodon", "Pushover", "PushSafer", "Twitter")
+)
+"""Take pictures and leave a log out, or fail because of it."""
+
+
+def _capabilities(service: Any) -> Capabilities:
+    default = Capabilities()
+    markdown = type(service).__name__ in _MARKDOWN_SERVICES
+    return Capabilities(
+        format=BodyFormat.MARKDOWN if markdown else BodyFormat(service.resolve_format(None).value),
+        body_max_bytes=min(int(service.body_maxlen), default.body_max_bytes),
+        title_max=max(int(service.title_maxlen), 0),
+        files=_takes_files(service),
+        max_file_bytes=default.max_file_bytes,
+    )
+
+
+def _takes_files(service: Any) -> bool:
+    """Slack says that it does, and drops them in every mode but the bot's."""
+    name = type(service).__name__
+    slack_without_bot = name == "NotifySlack" and service.mode != "bot"
+    return bool(service.attachment_support) and name not in _IMAGES_ONLY and not slack_without_bot
+
+
+def _notify_type(message: Message) -> str:
+    return "success" if message.resolved else _NOTIFY_TYPES[message.severity]
+
+
+_NOTIFY_TYPES: Mapping[Severity, str] = {
+    Severity.CRITICAL: "failure",
+    Severity.WARNING: "warning",
+    Severity.INFO: "info",
+}
+
+
+def _attach(files: Sequence[MessageFile]) -> list[Any]:
+    from apprise.attachment.memory import AttachMemory
+
+    memory: Callable[..., Any] = AttachMemory
+    # An empty one would make the whole message fail.
+    wanted = (one for one in files if one.content)
+    return [memory(content=one.content, name=one.name, mimetype=one.mimetype) for one in wanted]
+
+
+def _scheme(url: str) -> str:
+    found = re.match(r"([a-z][a-z0-9]{1,15})://", url)
+    return f" (it begins with {found[0]})" if found else ""
+
+
+_TALKATIVE = (
+    "charset_normalizer",
+    "oauthlib",
+    "requests_oauthlib",
+    "requests_oauthlib.oauth2_session",
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+)
+_sending: ContextVar[bool] = ContextVar("alerts_sending", default=False)
+
+
+def _cut_off_the_library() -> None:
+    """Its lines are captured for each try; no handler of ours shall see them."""
+    library = logging.getLogger("apprise")
+    library.setLevel(logging.DEBUG)
+    library.propagate = False
+    if not library.handlers:
+        library.addHandler(logging.NullHandler())  # else the warnings would go to stderr
+
+
+@contextmanager
+def _discreet() -> Iterator[None]:
+    """What the HTTP libraries log meanwhile, in this thread and those it starts, names paths with secrets."""
+
+    def outside(_record: logging.LogRecord) -> bool:
+        return not _sending.get()
+
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    for logger in loggers:
+        logger.addFilter(outside)
+    token = _sending.set(True)
+    try:
+        yield
+    finally:
+        _sending.reset(token)
+        for logger in loggers:
+            logger.removeFilter(outside)

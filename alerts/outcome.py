@@ -1,0 +1,111 @@
+"""What a failed try of the library means, read from the lines it logged. Pure.
+
+The lines themselves go nowhere: they may hold parts of the address. What is raised is made of our own words
+and the number of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from alerts.model import DeliveryError, DeliveryReason
+
+_HTTP = re.compile(r"\berror[=:] ?(\d{3})\b")
+_SMTP = re.compile(r"\((\d{3}), b?['\"]|refused: (\d{3}) ")
+_TIMEOUT = re.compile(r"timed out|timeout", re.IGNORECASE)
+_NETWORK = re.compile(r"connection error|socket exception|could not be resolved", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    reason: DeliveryReason
+    permanent: bool = False
+    answered: bool = True
+
+
+_SERVER = _Meaning(DeliveryReason.SERVER)
+_AWAY = _Meaning(DeliveryReason.SERVER, answered=False)  # a gateway speaks in place of the target
+_REFUSED = _Meaning(DeliveryReason.REFUSED, permanent=True)
+_CREDENTIALS = _Meaning(DeliveryReason.CREDENTIALS, permanent=True)
+
+_HTTP_MEANINGS: Mapping[int, _Meaning] = {
+    401: _CREDENTIALS,
+    403: _CREDENTIALS,
+    407: _CREDENTIALS,
+    408: _Meaning(DeliveryReason.TIMEOUT, answered=False),
+    425: _SERVER,
+    429: _Meaning(DeliveryReason.THROTTLED),
+    502: _AWAY,
+    503: _AWAY,
+    504: _AWAY,
+}
+_SMTP_MEANINGS: Mapping[int, _Meaning] = {
+    421: _AWAY,
+    530: _CREDENTIALS,
+    534: _CREDENTIALS,
+    535: _CREDENTIALS,
+    538: _CREDENTIALS,
+}
+_SMTP_WORDS: Mapping[int, str] = {
+    421: "service not available",
+    450: "mailbox busy",
+    451: "error in processing",
+    452: "not enough storage",
+    530: "authentication required",
+    535: "user or password wrong",
+    550: "mailbox not available",
+    552: "message too large",
+    554: "refused",
+}
+_TOO_LARGE_HTTP = 413
+_TOO_LARGE_SMTP = 552
+
+
+def timed_out() -> DeliveryError:
+    return DeliveryError(DeliveryReason.TIMEOUT, "the target did not answer in time")
+
+
+def explain(lines: Sequence[str], *, had_file: bool) -> DeliveryError:
+    """lines: what the library logged during the try, oldest first; the last answer counts."""
+    for line in reversed(lines):
+        smtp = _SMTP.search(line)
+        if smtp:
+            return _smtp(int(smtp[1] or smtp[2]), had_file=had_file)
+        http = _HTTP.search(line)
+        if http:
+            return _http(int(http[1]), had_file=had_file)
+    text = "\n".join(lines)
+    if _NETWORK.search(text):
+        if _TIMEOUT.search(text):
+            return timed_out()
+        return DeliveryError(DeliveryReason.NETWORK, "the target could not be reached")
+    # It may be the file: then the text must get its chance.
+    return DeliveryError(
+        DeliveryReason.UNKNOWN, "the target did not take it and gave no reason", answered=True
+    )
+
+
+def _http(code: int, *, had_file: bool) -> DeliveryError:
+    phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "unknown"
+    text = f"the target answered {code} ({phrase})"
+    if code == _TOO_LARGE_HTTP and had_file:
+        return _error(_Meaning(DeliveryReason.FILE_REFUSED), text)
+    if code < 400:
+        return _error(_REFUSED, f"{text}: a redirect, which is not followed; the address has to be mended")
+    return _error(_HTTP_MEANINGS.get(code, _REFUSED if code < 500 else _SERVER), text)
+
+
+def _smtp(code: int, *, had_file: bool) -> DeliveryError:
+    text = (
+        f"the mail server answered {code} ({_SMTP_WORDS.get(code, 'refused' if code >= 500 else 'not now')})"
+    )
+    if code == _TOO_LARGE_SMTP and had_file:
+        return _error(_Meaning(DeliveryReason.FILE_REFUSED), text)
+    return _error(_SMTP_MEANINGS.get(code, _REFUSED if code >= 500 else _SERVER), text)
+
+
+def _error(meaning: _Meaning, text: str) -> DeliveryError:
+    return DeliveryError(meaning.reason, text, permanent=meaning.permanent, answered=meaning.answered)

@@ -1,0 +1,92 @@
+"""The agent without threads: a simulated instance, a clock moved by hand, a notifier that remembers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from alerts.testing import RecordingNotifier
+from monitor.app import App
+from monitor.clock import ManualClock
+from monitor.poll import PollResult
+from monitor.settings import InstanceSettings, Settings
+from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
+from monitor.simulator import ManualClock as WorldClock
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+class Night:
+    """A world and an agent whose time goes on together."""
+
+    def __init__(self, directory: Path) -> None:
+        self._world_clock = WorldClock(NOW)
+        self.clock = ManualClock(NOW)
+        self.world = World(self._world_clock, history=timedelta(hours=1))
+        self.simulator = Simulator(self.world)
+        self.chat = RecordingNotifier("chat")
+        self._states = itertools.count(1)
+        self._directory = directory
+        self._apps: list[App] = []
+        self._changes: dict[str, Any] = {}
+
+    def settings(self) -> Settings:
+        instance = InstanceSettings(
+            name="production",
+            server=self.simulator.url,
+            account_manager_host=self.simulator.url,
+            client_id=DEMO_CLIENT_ID,
+            client_secret=SecretStr(DEMO_CLIENT_SECRET),
+        )
+        state = f"sqlite:///{self._directory / 'state.sqlite'}"
+        return Settings(instances=[instance], state=state, **self._changes)
+
+    def agent(self, **changes: Any) -> App:
+        """A new process on the same state; the settings stay changed."""
+        self._changes |= changes
+        app = App(self.settings(), clock=self.clock, notifiers={"chat": self.chat})
+        self._apps.append(app)
+        return app
+
+    def pass_time(self, **by: float) -> None:
+        self.clock.advance(timedelta(**by))
+        self._world_clock.advance(timedelta(**by))
+
+    def turn(self, app: App, **by: float) -> PollResult:
+        """Time passes, one poll, then all that is due is decided and delivered."""
+        self.pass_time(**(by or {"minutes": 1}))
+        result = app.poll("production")
+        self.tell(app)
+        return result
+
+    def tell(self, app: App) -> None:
+        app.fetch_logs()
+        app.dispatch()
+        self.pass_time(seconds=app.settings.group_wait.total_seconds())
+        app.dispatch()
+        app.deliver("chat")
+
+    @property
+    def titles(self) -> list[str]:
+        return [message.title for message in self.chat.sent]
+
+    def searches(self) -> int:
+        return sum(one.api == "search" for one in self.world.requests)
+
+    def close(self) -> None:
+        for app in self._apps:
+            app.engine.dispose()
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[Night]:
+    night = Night(tmp_path)
+    with night.simulator:
+        yield night
+        night.close()

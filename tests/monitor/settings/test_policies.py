@@ -1,0 +1,218 @@
+"""Settings as the plain data that detection works with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
+from monitor.settings import InstanceSettings, Settings
+from monitor.settings.policies import instance_type, policy, realm
+
+
+def instance(server: str = "production-abcd-acme.demandware.net", **fields: Any) -> InstanceSettings:
+    given = {"name": "production", "client_id": "id", "client_secret": SecretStr("x"), **fields}
+    return InstanceSettings(server=server, **given)
+
+
+def policy_of(name: str = "production", **settings: Any) -> Policy:
+    return policy(Settings.model_validate(settings), instance(name=name))
+
+
+def test_without_settings_all_jobs_have_the_defaults_of_the_definitions() -> None:
+    made = policy_of()
+    assert made.job("any") == JobPolicy()
+    assert made.groups == Policy().groups
+    assert (made.site_spread, made.retry_wait) == (timedelta(minutes=10), timedelta(minutes=70))
+    assert (made.scheduler_logins, made.scheduler_clients, made.severity_offset) == ((), (), 0)
+
+
+def test_detection_settings_are_the_defaults_of_all_jobs() -> None:
+    made = policy_of(
+        detection={
+            "failure_threshold": 2,
+            "recovery_threshold": 3,
+            "alert_on_retry": True,
+            "aborted_is": "info",
+            "failure_codes": ["BAD_*"],
+            "warn_codes": [],
+            "max_duration": "4h",
+            "site_spread": "1m",
+            "retry_wait": "0s",
+            "scheduler_logins": ["cron"],
+            "scheduler_clients": ["id"],
+            "builtin_group": False,
+        }
+    )
+    assert made.job("any") == JobPolicy(
+        failure_threshold=2,
+        recovery_threshold=3,
+        alert_on_retry=True,
+        aborted_is="info",
+        failure_codes=("BAD_*",),
+        warn_codes=(),
+        max_duration=timedelta(hours=4),
+    )
+    assert (made.site_spread, made.retry_wait) == (timedelta(minutes=1), timedelta())
+    assert (made.scheduler_logins, made.scheduler_clients) == (("cron",), ("id",))
+    assert made.groups == ()
+
+
+def test_of_several_tables_that_match_later_ones_win_field_by_field() -> None:
+    made = policy_of(
+        detection={"failure_threshold": 5},
+        jobs=[
+            {
+                "match": "*",
+                "owner": "shop",
+                "failure_threshold": 2,
+                "severity": {"slow": "info", "failed": "info"},
+            },
+            {"match": "3-*", "owner": "pim", "warn_codes": ["NOTE"], "severity": {"slow": "critical"}},
+            {"match": "9-*", "owner": "nobody"},
+        ],
+    )
+    job = made.job("3-prices")
+    assert (job.owner, job.failure_threshold, job.warn_codes) == ("pim", 2, ("NOTE",))
+    assert job.severity == {"slow": "critical", "failed": "info"}
+    assert made.job("other").owner == "shop"
+
+
+def test_every_field_of_a_job_can_be_set_by_glob() -> None:
+    fields: dict[str, Any] = {
+        "failure_threshold": 2,
+        "recovery_threshold": 2,
+        "alert_on_retry": True,
+        "aborted_is": "info",
+        "failure_codes": ("X",),
+        "warn_codes": ("Y",),
+        "max_duration": timedelta(hours=1),
+        "severity": {"slow": "critical"},
+        "title": "Prices",
+        "impact": "old prices",
+        "owner": "pim",
+        "runbook": "https://wiki.example.com",
+        "attach": "none",
+    }
+    assert policy_of(jobs=[{"match": "*", **fields}]).job("x") == JobPolicy(**fields)
+
+
+@pytest.mark.parametrize(
+    ("glob", "job_id", "matches"),
+    [
+        ("3-1-1-*", "3-1-1-Prices", True),
+        ("3-1-1-*", "3-1-2-Prices", False),
+        ("*Prices", "3-Prices", True),
+        ("*prices", "3-Prices", False),
+        ("[ab]?", "a1", True),
+        ("exact", "exactly", False),
+    ],
+)
+def test_globs_of_jobs_mind_capitals(glob: str, job_id: str, *, matches: bool) -> None:
+    job = policy_of(jobs=[{"match": glob, "owner": "pim"}]).job(job_id)
+    assert bool(job.owner) is matches
+
+
+@pytest.mark.parametrize(
+    ("glob", "counts"), [("*", True), ("prod*", True), ("production", True), ("stag*", False)]
+)
+def test_tables_count_for_the_instances_they_name(glob: str, *, counts: bool) -> None:
+    made = policy_of(
+        jobs=[{"match": "*", "instance": glob, "owner": "pim"}],
+        groups=[{"name": "imports", "jobs": ["1-*"], "instance": glob}],
+    )
+    assert bool(made.job("x").owner) is counts
+    assert len(made.groups) == (2 if counts else 1)
+
+
+def test_groups_keep_their_order_and_the_built_in_one_comes_last() -> None:
+    made = policy_of(
+        groups=[
+            {"name": "b", "jobs": ["1-*"], "exclusive": False, "buffer": "0s", "order": ["1-*"]},
+            {"name": "a", "jobs": ["2-*"], "full": ["f"], "differential": ["d"]},
+        ]
+    )
+    capitals = ("*full*", "*Full*", "*FULL*")
+    differential = ("*differential*", "*Differential*", "*DIFFERENTIAL*")
+    assert made.groups == (
+        GroupPolicy(
+            "b",
+            ("1-*",),
+            exclusive=False,
+            buffer=timedelta(),
+            order=("1-*",),
+            full=capitals,
+            differential=differential,
+        ),
+        GroupPolicy("a", ("2-*",), full=("f",), differential=("d",)),
+        AKENEO,
+    )
+
+
+def test_a_job_is_looked_up_once() -> None:
+    made = policy_of()
+    assert made.job("x") is made.job("x")
+
+
+@pytest.mark.parametrize(
+    ("server", "fields", "expected"),
+    [
+        pytest.param("production-abcd-acme.demandware.net", {}, "production", id="a production host"),
+        pytest.param("staging-abcd-acme.demandware.net", {}, "staging", id="a staging host"),
+        pytest.param("development-abcd-acme.demandware.net", {}, "development", id="a development host"),
+        pytest.param(
+            "https://Staging-abcd-acme.demandware.net:443/", {}, "staging", id="an address in capitals"
+        ),
+        pytest.param("zzzz-001.dx.commercecloud.salesforce.com", {}, "sandbox", id="a sandbox host"),
+        pytest.param("www.acme.example", {}, "production", id="an own host: the safe guess"),
+        pytest.param("www.acme.example", {"tenant_id": "abcd_prd"}, "production", id="tenant prd"),
+        pytest.param("www.acme.example", {"tenant_id": "abcd_stg"}, "staging", id="tenant stg"),
+        pytest.param(
+            "www.acme.example", {"tenant_id": "f_ecom_abcd_dev"}, "development", id="an organisation's name"
+        ),
+        pytest.param(
+            "www.acme.example", {"tenant_id": "abcd-001"}, "sandbox", id="tenant in digits, with a dash"
+        ),
+        pytest.param(
+            "staging-abcd-acme.demandware.net",
+            {"tenant_id": "abcd_dev"},
+            "development",
+            id="the tenant before the host",
+        ),
+        pytest.param(
+            "zzzz-001.dx.commercecloud.salesforce.com",
+            {"type": "staging"},
+            "staging",
+            id="what is set before all",
+        ),
+    ],
+)
+def test_the_type_of_an_instance_is_told_by_tenant_or_host(
+    server: str, fields: dict[str, Any], expected: str
+) -> None:
+    assert instance_type(instance(server, **fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset"), [("production", 0), ("staging", 1), ("development", 1), ("sandbox", 0)]
+)
+def test_staging_and_development_are_one_severity_lower(kind: str, offset: int) -> None:
+    assert policy(Settings(), instance(type=kind)).severity_offset == offset
+
+
+@pytest.mark.parametrize(
+    ("server", "tenant", "expected"),
+    [
+        pytest.param("www.acme.example", "abcd_prd", "abcd", id="the tenant's first part"),
+        pytest.param("www.acme.example", "f_ecom_abcd_prd", "abcd", id="an organisation's name"),
+        pytest.param("www.acme.example", "abcd-001", "abcd", id="a dash"),
+        pytest.param("production-abcd-acme.demandware.net", None, "abcd", id="a platform host"),
+        pytest.param("https://production-abcd-acme.demandware.net:443", None, "abcd", id="an address"),
+        pytest.param("www-abcd-acme.example", None, "", id="an own host tells nothing"),
+    ],
+)
+def test_the_realm_is_told_by_tenant_or_platform_host(server: str, tenant: str | None, expected: str) -> None:
+    assert realm(instance(server, tenant_id=tenant)) == expected

@@ -1,0 +1,127 @@
+"""Misbehaviour on order, as the handler gives it; what happens on the wire is in test_server."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from monitor.simulator import Caller, Faults, Mishap, Response, World
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "headers"),
+    [
+        pytest.param(lambda f: f.throttle(retry_after=7), 429, {"Retry-After": "7"}, id="throttled, seconds"),
+        pytest.param(
+            lambda f: f.throttle(retry_after=datetime(2026, 11, 22, 2, 1, tzinfo=UTC)),
+            429,
+            {"Retry-After": "Sun, 22 Nov 2026 02:01:00 GMT"},
+            id="throttled, a date",
+        ),
+        pytest.param(
+            lambda f: f.throttle(retry_after=None), 429, {"Retry-After": None}, id="throttled, no hint"
+        ),
+        pytest.param(lambda f: f.unavailable(), 503, {"sfdc_load": None}, id="unavailable"),
+        pytest.param(
+            lambda f: f.unavailable(load=95),
+            503,
+            {"sfdc_load": "95", "sfdc_load_status": "THROTTLE"},
+            id="load shedding",
+        ),
+        pytest.param(lambda f: f.gateway_timeout(), 504, {}, id="gateway timeout"),
+        pytest.param(
+            lambda f: f.server_error(), 500, {"Content-Type": "text/html;charset=UTF-8"}, id="a page of HTML"
+        ),
+        pytest.param(
+            lambda f: f.html(), 200, {"Content-Type": "text/html;charset=UTF-8"}, id="a page, and 200"
+        ),
+        pytest.param(lambda f: f.wrong_type(), 200, {"Content-Type": "text/plain"}, id="wrong content type"),
+    ],
+)
+def test_an_answer_can_be_ordered(
+    world: World, caller: Caller, order: Callable[[Faults], None], status: int, headers: dict[str, str | None]
+) -> None:
+    order(world.faults)
+    response = caller.search()
+    assert response.status == status
+    assert {name: response.headers.get(name) for name in headers} == headers
+    assert "Date" in response.headers
+    assert caller.search().headers["Content-Type"] == "application/json;charset=UTF-8"
+
+
+def test_a_body_can_be_spoilt(world: World, caller: Caller) -> None:
+    whole = caller.search().read()
+    world.faults.truncated()
+    world.faults.empty()
+    assert caller.search().read() == whole[: len(whole) // 2]
+    assert caller.search().read() == b""
+
+
+@pytest.mark.parametrize("mishap", list(Mishap))
+def test_a_mishap_on_the_wire_is_told_to_the_server(world: World, caller: Caller, mishap: Mishap) -> None:
+    getattr(world.faults, mishap.value)("search")
+    assert caller.search().mishap is mishap
+    assert caller.search().mishap is None
+
+
+def statuses(times: int, ask: Callable[[], Response]) -> list[int]:
+    return [ask().status for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        pytest.param({}, [429, 200, 200, 200], id="once by default"),
+        pytest.param({"n": 2}, [429, 429, 200, 200], id="twice"),
+        pytest.param({"n": None}, [429, 429, 429, 429], id="until cleared"),
+        pytest.param({"after": 2}, [200, 200, 429, 200], id="after two"),
+        pytest.param({"n": None, "probability": 0.0}, [200, 200, 200, 200], id="never"),
+    ],
+)
+def test_how_often(world: World, caller: Caller, when: dict[str, Any], expected: list[int]) -> None:
+    world.faults.throttle("search", **when)
+    assert statuses(4, caller.search) == expected
+    world.faults.clear()
+    assert caller.search().status == 200
+
+
+def test_chance_is_decided_by_the_seed(world: World, caller: Caller) -> None:
+    world.faults.unavailable("search", n=None, probability=0.5)
+    seen = statuses(200, caller.search)
+    assert 60 < seen.count(503) < 140
+    again = World(world.clock)
+    again.faults.unavailable("search", n=None, probability=0.5)
+    assert statuses(200, Caller(again).search) == seen
+
+
+def test_a_fault_strikes_one_api_only(world: World, caller: Caller) -> None:
+    world.faults.throttle("webdav", n=None)
+    assert caller.search().status == 200
+    assert caller.file("/LOGS/x").status == 429
+    world.faults.clear("search")
+    assert caller.file("/LOGS/x").status == 429
+    world.faults.clear("webdav")
+    assert caller.file("/LOGS/x").status == 404
+    assert world.faults.done == ["webdav throttle"] * 2
+
+
+def test_faults_are_used_up_in_the_order_they_were_given(world: World, caller: Caller) -> None:
+    world.faults.throttle("*")
+    world.faults.gateway_timeout("search", n=2)
+    assert statuses(4, caller.search) == [429, 504, 504, 200]
+
+
+def test_a_replaced_answer_does_nothing_and_a_spoilt_one_does(world: World, caller: Caller) -> None:
+    world.start("j").finish()
+    world.faults.throttle("start")
+    world.faults.empty("start")
+    caller.start("j")
+    assert len(world.runs("j")) == 1
+    caller.start("j")
+    assert len(world.runs("j")) == 2
+
+
+def test_a_fault_for_an_unknown_api_is_refused(world: World) -> None:
+    with pytest.raises(ValueError, match="no API 'serach'"):
+        world.faults.throttle("serach")

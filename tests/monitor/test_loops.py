@@ -1,0 +1,340 @@
+"""Loops driven by a clock whose waits run a script: no thread is needed, and nobody sleeps."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.clock import ManualClock, SystemClock
+from monitor.errors import MonitorError
+from monitor.loops import MAX_PAUSE, Loop, Rounds
+
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+LONG = 30.0
+"""Seconds a thread may take on a busy machine; no test waits so long when all is well."""
+
+
+class ScriptedClock(ManualClock):
+    """Each wait is noted, takes its time, and is answered by the next line of the script.
+
+    A line is called while the loop waits: what sets the event cuts the wait short at once.
+    After the last line `end` is called.
+    """
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        super().__init__(START)
+        self.waits: list[float] = []
+        self.script: Iterator[Callable[[], None]] = iter(())
+        self._end = end
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits.append(round(seconds, 3))
+        next(self.script, self._end)()
+        if not event.is_set():
+            self.advance(timedelta(seconds=max(seconds, 0.0)))
+        return event.is_set()
+
+
+def nothing() -> None:
+    pass
+
+
+def run_loop(
+    step: Callable[[], object], *script: Callable[[Loop], None], interval: float = 1.0
+) -> list[float]:
+    """Runs a loop to the end of the script; returns how long it wanted to wait each time."""
+    clock = ScriptedClock(end=lambda: loop.stop())  # noqa: PLW0108 - made below
+    loop = Loop("test", step, clock, interval)
+    clock.script = iter([lambda line=line: line(loop) for line in script])  # type: ignore[misc]
+    loop.run()
+    return clock.waits
+
+
+def quiet(_loop: Loop) -> None:
+    """A wait that nothing cuts short."""
+
+
+class Failing:
+    """Raises these, one a call; None is a call that ends well, as are all after the last."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.calls = 0
+        self._errors = iter(errors)
+
+    def __call__(self) -> None:
+        self.calls += 1
+        error = next(self._errors, None)
+        if error is not None:
+            raise error
+
+
+# -- Loop ----------------------------------------------------------------------------------------
+
+
+def test_a_step_is_done_at_once_and_then_every_interval() -> None:
+    step = Failing()
+    assert run_loop(step, quiet, quiet, interval=2.5) == [2.5, 2.5, 2.5]
+    assert step.calls == 3
+
+
+def test_a_loop_that_was_stopped_before_it_began_does_nothing() -> None:
+    step = Failing()
+    loop = Loop("test", step, ManualClock(START), 1.0)
+    loop.stop()
+    loop.run()
+    assert step.calls == 0
+
+
+def test_stop_ends_the_wait_and_no_further_step_is_done() -> None:
+    step = Failing()
+    run_loop(step)
+    assert step.calls == 1
+
+
+@pytest.mark.parametrize("error", [MonitorError("the disk is full"), RuntimeError("a bug"), KeyError("x")])
+def test_a_step_that_fails_never_ends_the_loop(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    step = Failing(error)
+    run_loop(step, quiet, quiet)
+    assert step.calls == 3
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith("test: ")
+    assert bool(record.exc_info) is not isinstance(error, MonitorError), "a traceback for what is a bug alone"
+
+
+def test_failures_double_the_pause_up_to_a_minute_and_success_ends_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    step = Failing(*[MonitorError("down")] * 8)
+    assert run_loop(step, *[quiet] * 9) == [2, 4, 8, 16, 32, MAX_PAUSE, MAX_PAUSE, MAX_PAUSE, 1, 1]
+    assert len(caplog.records) == 8
+
+
+def test_a_pause_is_never_shorter_than_the_interval(caplog: pytest.LogCaptureFixture) -> None:
+    step = Failing(MonitorError("down"))
+    assert run_loop(step, quiet, interval=300) == [300, 300]
+    assert caplog.records
+
+
+def test_a_loop_outlives_days_of_failures(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    step = Failing(*[MonitorError("down")] * 2000)
+    waits = run_loop(step, *[quiet] * 1999)
+    assert step.calls == 2000
+    assert waits[-1] == MAX_PAUSE
+
+
+def test_a_woken_loop_does_its_step_at_once_and_once() -> None:
+    step = Failing()
+    assert run_loop(step, Loop.wake, quiet) == [1, 1, 1]
+    assert step.calls == 3
+
+
+def test_what_wakes_a_loop_while_it_works_is_not_lost() -> None:
+    waits: list[bool] = []
+    clock = ScriptedClock(end=nothing)
+
+    def step() -> None:
+        waits.append(True)
+        if len(waits) == 1:
+            loop.wake()
+        if len(waits) == 3:
+            loop.stop()
+
+    loop = Loop("test", step, clock, 10.0)
+    loop.run()
+    assert clock.monotonic() == 10.0, "the first wait was cut short, the second was not"
+
+
+def test_a_failing_loop_that_is_woken_tries_once_and_waits_again(caplog: pytest.LogCaptureFixture) -> None:
+    times: list[float] = []
+    clock = ScriptedClock(end=nothing)
+
+    def step() -> None:
+        times.append(clock.monotonic())
+        if len(times) == 4:
+            loop.stop()
+        raise MonitorError("down")
+
+    loop = Loop("test", step, clock, 1.0)
+    clock.script = iter([loop.wake])
+    loop.run()
+    assert times == [0, 0, 4, 12]
+    assert len(caplog.records) == 4
+
+
+def test_the_last_turn_is_when_a_step_was_last_done_failed_ones_included(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ScriptedClock(end=lambda: loop.stop())  # noqa: PLW0108 - made below
+    loop = Loop("test", Failing(None, MonitorError("down")), clock, 5.0)
+    clock.script = iter([nothing])
+    assert loop.last_turn == 0
+    loop.run()
+    assert loop.last_turn == 5.0
+    assert caplog.records
+
+
+def test_stop_ends_a_threads_wait_at_once() -> None:
+    begun = threading.Event()
+    loop = Loop("test", begun.set, SystemClock(), 3600.0)
+    loop.start()
+    assert begun.wait(LONG)
+    loop.stop()
+    assert loop.join(LONG)
+
+
+def test_a_step_that_does_not_end_is_left_behind() -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def step() -> None:
+        begun.set()
+        release.wait(LONG)
+
+    loop = Loop("test", step, SystemClock(), 1.0)
+    loop.start()
+    assert begun.wait(LONG)
+    loop.stop()
+    assert not loop.join(0.0)
+    assert not loop.join(-1.0)
+    release.set()
+    assert loop.join(LONG)
+
+
+# -- Rounds --------------------------------------------------------------------------------------
+
+
+class Turns:
+    """Runs one worker over keys until so many turns were done; notes when each was, in seconds."""
+
+    def __init__(
+        self, keys: str, turns: int, interval: float = 60.0, takes: Callable[[int], float] = lambda _turn: 0.0
+    ) -> None:
+        self.done: list[tuple[float, str]] = []
+        self._turns = turns
+        self._takes = takes
+        self._clock = ScriptedClock(end=nothing)
+        self._rounds = Rounds(tuple(keys), self._step, self._clock, interval, workers=1)
+        self._rounds.run()
+
+    def _step(self, key: str) -> None:
+        self.done.append((round(self._clock.monotonic(), 3), key))
+        self._clock.advance(timedelta(seconds=self._takes(len(self.done))))
+        if len(self.done) == self._turns:
+            self._rounds.stop()
+        if key == "!":
+            raise MonitorError("this one always fails")
+
+
+def test_each_key_has_its_turn_every_interval() -> None:
+    assert Turns("a", turns=3).done == [(0, "a"), (60, "a"), (120, "a")]
+
+
+def test_first_turns_are_spread_over_the_first_part_of_the_interval() -> None:
+    assert Turns("abc", turns=6).done == [(0, "a"), (2, "b"), (4, "c"), (60, "a"), (62, "b"), (64, "c")]
+
+
+def test_a_turn_that_takes_its_time_does_not_delay_the_next() -> None:
+    assert Turns("a", turns=3, takes=lambda _turn: 59).done == [(0, "a"), (60, "a"), (120, "a")]
+
+
+def test_a_late_key_is_done_once_and_not_for_each_turn_it_missed() -> None:
+    done = Turns("a", turns=4, takes=lambda turn: 200 if turn == 1 else 0).done
+    assert done == [(0, "a"), (200, "a"), (240, "a"), (300, "a")], "and is back in step"
+
+
+def test_keys_that_had_to_wait_are_done_once_and_stay_spread() -> None:
+    done = Turns("ab", turns=5, takes=lambda turn: 150 if turn == 1 else 0).done
+    assert done == [(0, "a"), (150, "b"), (150, "a"), (180, "a"), (183, "b")]
+
+
+def test_a_key_that_always_fails_keeps_its_turns_and_the_others_theirs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    done = Turns("!b", turns=4).done
+    assert [key for _, key in done] == ["!", "b", "!", "b"]
+    assert [record.getMessage() for record in caplog.records] == ["!: this one always fails"] * 2
+
+
+def test_stop_leaves_the_key_that_was_waited_for() -> None:
+    clock = ScriptedClock(end=lambda: rounds.stop())  # noqa: PLW0108 - made below
+    done: list[str] = []
+    rounds = Rounds(("a",), done.append, clock, 60.0)
+    clock.script = iter([nothing])
+    rounds.run()
+    assert done == ["a"], "the first at once; the second was waited for when stop came"
+    assert rounds.stopping
+
+
+def test_no_key_is_no_worker() -> None:
+    rounds = Rounds((), lambda _key: None, SystemClock(), 60.0)
+    rounds.start()
+    assert rounds.join(lambda: 0.0)
+
+
+def test_a_key_is_in_the_hands_of_one_thread_at_a_time() -> None:
+    held: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    turns: Counter[str] = Counter()
+    lock = threading.Lock()
+    enough = threading.Event()
+
+    def step(key: str) -> None:
+        with lock:
+            held[key] += 1
+            most[key] = max(most[key], held[key])
+            turns[key] += 1
+            if min(turns[one] for one in "abc") >= 50:
+                enough.set()
+        with lock:
+            held[key] -= 1
+
+    rounds = Rounds(tuple("abc"), step, SystemClock(), 0.0001, workers=8)
+    rounds.start()
+    assert enough.wait(LONG), "every key has its turns"
+    rounds.stop()
+    assert rounds.join(lambda: LONG)
+    assert set(most.values()) == {1}
+
+
+def test_as_many_keys_are_worked_on_at_once_as_there_are_workers() -> None:
+    together = threading.Barrier(3)
+
+    def step(_key: str) -> None:
+        together.wait(LONG)
+        rounds.stop()
+
+    rounds = Rounds(tuple("abc"), step, SystemClock(), 0.001, workers=3)
+    rounds.start()
+    assert rounds.join(lambda: LONG)
+    assert not together.broken
+
+
+def test_stop_ends_all_threads_waits_at_once() -> None:
+    first = threading.Semaphore(0)
+    rounds = Rounds(tuple("abc"), lambda _key: first.release(), SystemClock(), 3600.0, workers=2)
+    rounds.start()
+    assert first.acquire(timeout=LONG)
+    rounds.stop()
+    assert rounds.join(lambda: LONG)
+
+
+def test_join_says_whether_a_step_was_left_behind() -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def step(_key: str) -> None:
+        begun.set()
+        release.wait(LONG)
+
+    rounds = Rounds(("a",), step, SystemClock(), 60.0)
+    rounds.start()
+    assert begun.wait(LONG)
+    rounds.stop()
+    assert not rounds.join(lambda: 0.0)
+    release.set()
+    assert rounds.join(lambda: LONG)

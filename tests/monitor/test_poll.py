@@ -1,0 +1,222 @@
+"""What a poll does with what an instance is: nothing lost, nothing doubled, few requests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from monitor.app import App
+from monitor.errors import Reason
+from monitor.history import cursor as cursors
+from monitor.history import executions as history
+from monitor.history.engine import reading
+from monitor.model import Execution, Outcome
+from tests.monitor.conftest import NOW, Night
+
+
+def runs(app: App, job: str = "*") -> list[tuple[Execution, Outcome]]:
+    with reading(app.engine) as connection:
+        return [(one.execution, one.outcome) for one in history.search(connection, job=job, limit=100_000)]
+
+
+def outcomes(app: App, job: str = "*") -> list[str]:
+    return [outcome.value for _, outcome in runs(app, job)]
+
+
+def test_the_first_poll_reads_all_history_and_tells_nobody(night: Night) -> None:
+    for day in range(1, 25):
+        start = NOW - timedelta(days=day)
+        night.world.start("import", at=start).finish(at=start + timedelta(minutes=5), code="ERROR")
+    app = night.agent()
+    assert night.turn(app).opened == 1
+    assert outcomes(app) == ["failed"] * 24
+    assert [one.quiet for one in app.open_incidents()] == ["first_read"]
+    assert night.titles == []
+
+
+def test_what_runs_into_each_other_during_the_first_poll_is_told(night: Night) -> None:
+    night.world.start("1-Akeneo-Full", at=NOW - timedelta(minutes=50))
+    night.world.start("2-Akeneo-Differential", at=NOW - timedelta(minutes=40))
+    night.turn(night.agent())
+    assert night.titles == ["overlap: 2-Akeneo-Differential on production"]
+
+
+def test_a_failure_after_the_quiet_one_is_told(night: Night) -> None:
+    night.world.start("import", at=NOW - timedelta(days=1)).finish(
+        at=NOW - timedelta(hours=23), code="ERROR", message="old"
+    )
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR", message="new")
+    night.turn(app)
+    assert night.titles == ["failed: import on production"]
+
+
+def test_a_run_that_failed_and_was_repaired_between_two_polls_is_told_once_as_over(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    night.pass_time(seconds=10)
+    night.world.start("import").finish()
+    night.turn(app)
+    night.turn(app, minutes=10)
+    assert len(night.titles) == 1
+    assert "resolved" in night.titles[0]
+
+
+def test_a_pending_run_without_a_start_is_known_and_not_running(night: Night) -> None:
+    app = night.agent()
+    night.world.start("import", pending=True)
+    night.turn(app)
+    ((run, outcome),) = runs(app)
+    assert (run.is_pending, run.start_time, outcome) == (True, None, Outcome.ACTIVE)
+
+
+def test_a_run_of_eight_hours_is_followed_to_its_end(night: Night) -> None:
+    app = night.agent()
+    run = night.world.start("import")
+    for _ in range(8):
+        night.turn(app, hours=1)
+        assert outcomes(app) == ["active"]
+    run.finish(code="ERROR")
+    night.turn(app)
+    assert night.titles == ["failed: import on production"]
+
+
+def test_a_run_that_ended_while_nobody_looked_is_found_by_its_id(night: Night) -> None:
+    app = night.agent()
+    run = night.world.start("import")
+    night.turn(app)
+    night.pass_time(minutes=5)
+    run.finish()
+    night.pass_time(hours=5)
+    night.turn(app)
+    assert outcomes(app) == ["ok"]
+
+
+def test_a_run_that_is_gone_vanishes_at_the_second_look_only(night: Night) -> None:
+    app = night.agent()
+    run = night.world.start("import")
+    night.turn(app)
+    night.world.forget(run)
+    night.turn(app)
+    assert outcomes(app) == ["active"]
+    night.turn(app)
+    assert outcomes(app) == ["vanished"]
+    assert night.titles == []
+
+
+def test_a_failed_attempt_waits_for_its_retry_and_the_retry_repairs_it(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    attempt = night.world.start("import", retry=(0, 2)).finish(code="ERROR")
+    night.turn(app)
+    assert night.titles == [], "a retry is due"
+    night.pass_time(minutes=10)
+    attempt.mark("retried")
+    night.world.start("import", retry=(1, 2)).finish()
+    night.turn(app, minutes=1)
+    night.turn(app, minutes=80)
+    assert night.titles == []
+    assert sorted(outcomes(app)) == ["ok", "superseded"]
+
+
+def test_after_a_long_stop_one_summary_tells_what_happened(night: Night) -> None:
+    night.turn(night.agent())
+    for hour in range(12):
+        night.pass_time(hours=1)
+        night.world.start(f"feed-{hour}").finish(code="ERROR")
+    app = night.agent()
+    night.turn(app)
+    night.tell(app)  # the logs of twelve runs take two turns to fetch
+    assert len(night.titles) == 1
+    assert "12" in night.titles[0]
+    body = night.chat.sent[0].body
+    assert all(f"feed-{hour}" in body for hour in range(12))
+
+
+def test_a_restart_says_nothing_twice(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    night.turn(app)
+    for _ in range(3):
+        night.turn(night.agent())
+    assert night.titles == ["failed: import on production"]
+
+
+def test_a_poll_that_fails_changes_nothing_and_the_next_one_makes_up_for_it(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    night.world.permissions.search = False
+    result = night.turn(app)
+    assert result.reason is Reason.PERMISSION
+    assert "/job_execution_search" in result.message
+    assert outcomes(app) == []
+    night.world.permissions.search = True
+    assert night.turn(app).complete
+    assert night.titles == ["failed: import on production"]
+
+
+def test_coverage_grows_with_complete_reads_and_ends_where_they_do(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.turn(app)
+    with reading(app.engine) as connection:
+        (covered,) = cursors.coverage(connection, "production")
+        seen = cursors.load(connection, "production").seen_until
+    assert covered.end == seen
+    assert covered.start < NOW - timedelta(days=4, hours=23)
+
+
+def test_no_more_than_two_searches_a_poll_beside_noise_and_a_long_run(night: Night) -> None:
+    night.world.noise(jobs=20)
+    for number in range(50):
+        night.world.start(f"job-{number}", at=NOW - timedelta(hours=2)).finish(at=NOW - timedelta(hours=1))
+    night.world.start("eight hours", at=NOW - timedelta(hours=7))
+    app = night.agent()
+    night.turn(app)
+    for _ in range(12):
+        before = night.searches()
+        assert night.turn(app).complete
+        assert night.searches() - before <= 2
+    customer = {run.job_id for run, _ in runs(app) if not run.job_id.startswith("sfcc-")}
+    assert customer == {"eight hours", *(f"job-{number}" for number in range(50))}
+
+
+def test_system_jobs_that_explain_others_are_kept_and_not_judged(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("sfcc-site-archive-import").finish(code="ERROR")
+    night.world.start("sfcc-something-every-minute").finish(code="ERROR")
+    night.turn(app)
+    assert [run.job_id for run, _ in runs(app)] == ["sfcc-site-archive-import"]
+    assert night.titles == []
+
+
+def test_a_clock_that_is_ten_minutes_ahead_loses_nothing(night: Night) -> None:
+    night.world.quirks.clock_skew = timedelta(minutes=10)
+    app = night.agent()
+    night.turn(app)
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    night.turn(app)
+    assert night.titles == ["failed: import on production"]
+
+
+def test_a_failed_run_whose_steps_the_search_keeps_back_is_told_with_its_step(night: Night) -> None:
+    night.world.quirks.steps_in_hits = False
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR", failed_step="load-prices", message="no such file")
+    night.turn(app)
+    assert "load-prices" in night.chat.sent[0].body
+
+
+def test_an_odd_document_costs_neither_the_page_nor_a_line_at_every_poll(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.put({"job_id": "nameless", "execution_status": "running", "status": "RUNNING"})
+    night.world.start("import").finish(code="ERROR")
+    night.turn(app)
+    assert night.titles == ["failed: import on production"]
