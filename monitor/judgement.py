@@ -50,12 +50,14 @@ def judge(
     policy: Policy,
     *,
     now: datetime,
+    judged_until: datetime | None,
     late: bool,
-    everything: bool,
 ) -> Judged:
-    """Judges the jobs something happened to; all of them when `everything` (at start, under new settings)."""
+    """Judges the jobs whose verdict may differ from that of the last look, at `judged_until`; all for None."""
     open_ones = store.open_incidents(connection, instance)
-    jobs = None if everything else _touched(connection, instance, open_ones.values())
+    jobs = None
+    if judged_until is not None:
+        jobs = _touched(connection, instance, open_ones.values(), judged_until - policy.retry_wait)
     facts = load_facts(connection, instance, policy, jobs)
     if facts is None:
         return Judged()
@@ -113,14 +115,17 @@ def load_facts(
     )
 
 
-def _touched(connection: Connection, instance: str, open_ones: Iterable[Incident]) -> set[str]:
-    """Jobs whose verdict may differ from the last one."""
+def _touched(
+    connection: Connection, instance: str, open_ones: Iterable[Incident], waiting_since: datetime
+) -> set[str]:
+    """Jobs that something happened to, that something holds for, or whose retry may be overdue by now."""
     cursor = cursors.load(connection, instance)
     fresh = stored.fresh(connection, instance, cursor.judged_change)
     labels = [one.labels for one in open_ones]
     return (
         {run.job_id for run in fresh}
         | {run.job_id for run in history.active(connection, instance)}
+        | {run.job_id for run in history.awaiting_retry(connection, instance, waiting_since)}
         | {one[name] for one in labels for name in ("job_id", "other_job_id") if name in one}
     )
 

@@ -219,7 +219,7 @@ _INSTANCE_GAUGES: tuple[tuple[str, str, InstanceValue], ...] = (
     (
         "sfcc_clock_skew_seconds",
         "How far the instance's clock is ahead of the agent's.",
-        lambda one: one.clock_skew.total_seconds(),
+        lambda one: None if one.up is None else one.clock_skew.total_seconds(),
     ),
 )
 

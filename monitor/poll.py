@@ -220,8 +220,8 @@ class Poller:
             self.instance,
             self._policy,
             now=self._clock.now(),
+            judged_until=before.seen_until if self._judged_all else None,
             late=before.seen_until is not None and started - before.seen_until > self._max_age,
-            everything=not self._judged_all,
         )
         self._judged_all = True
         return stored, judged

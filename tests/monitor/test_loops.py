@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.errors import MonitorError
@@ -251,6 +253,14 @@ def test_a_late_key_is_done_once_and_not_for_each_turn_it_missed() -> None:
 def test_keys_that_had_to_wait_are_done_once_and_stay_spread() -> None:
     done = Turns("ab", turns=5, takes=lambda turn: 150 if turn == 1 else 0).done
     assert done == [(0, "a"), (150, "b"), (150, "a"), (180, "a"), (183, "b")]
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=20))
+def test_no_key_has_two_turns_in_one_interval(takes: list[int]) -> None:
+    done = Turns("abc", turns=len(takes), takes=lambda turn: float(takes[turn - 1])).done
+    for key, first in (("a", 0), ("b", 2), ("c", 4)):
+        intervals = [(at - first) // 60 for at, one in done if one == key]
+        assert intervals == sorted(set(intervals))
 
 
 def test_a_key_that_always_fails_keeps_its_turns_and_the_others_theirs(

@@ -120,6 +120,17 @@ def test_a_failed_attempt_waits_for_its_retry_and_the_retry_repairs_it(night: Ni
     assert sorted(outcomes(app)) == ["ok", "superseded"]
 
 
+def test_a_failed_attempt_whose_retry_never_comes_is_told_when_it_is_overdue(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import", retry=(0, 2)).finish(code="ERROR")
+    for _ in range(6):
+        night.turn(app, minutes=11)
+        assert night.titles == []
+    night.turn(app, minutes=11)
+    assert night.titles == ["failed: import on production"]
+
+
 def test_after_a_long_stop_one_summary_tells_what_happened(night: Night) -> None:
     night.turn(night.agent())
     for hour in range(12):
