@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -85,7 +86,8 @@ def build(name: str, url: str) -> AppriseNotifier:
     from apprise import Apprise, AppriseAsset
 
     _cut_off_the_library()
-    with _discreet():
+    with _discreet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library's modules use what the language is about to drop
         try:
             # A redirected POST arrives as an empty GET and would count as sent.
             service = Apprise.instantiate(url, asset=AppriseAsset(http_redirects=False))

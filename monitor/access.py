@@ -5,24 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import SettingsError, StoppingError
 from monitor.settings import InstanceSettings, Settings
 from monitor.sfcc.connect import Access, Connection, connect
 
-SYSTEM_PREFIX = "sfcc-"
 CONTEXT = ("sfcc-site-archive-import*", "sfcc-search-index-*", "sfcc-*replication*")
 """System jobs kept as context: they change what customer jobs work on. The rest is noise every minute."""
-
-
-def wanted(instance: InstanceSettings) -> Callable[[str], bool]:
-    """Which jobs are kept: all of the customer's, and those system jobs that explain something."""
-    globs = (*CONTEXT, *instance.include_system_jobs)
-    return lambda job_id: (
-        not job_id.startswith(SYSTEM_PREFIX) or any(fnmatchcase(job_id, glob) for glob in globs)
-    )
 
 
 def access(instance: InstanceSettings) -> Access:
@@ -42,6 +32,7 @@ def access(instance: InstanceSettings) -> Access:
         password=basic.access_key(f"WebDAV access key of {instance.name}"),
         ca_file=None if instance.ca_file is None else str(instance.ca_file),
         verify=not instance.selfsigned,
+        include_system_jobs=(*CONTEXT, *instance.include_system_jobs),
     )
 
 
@@ -61,7 +52,6 @@ def connection(
             monotonic=time.monotonic,  # sockets and tokens live by the real clock, however fast ours runs
             sleep=sleep,
             count=count,
-            keep=wanted(instance),
         )
     except ValueError as error:
         raise SettingsError([f"instance {instance.name}: {error}"]) from error

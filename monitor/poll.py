@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -64,11 +64,14 @@ class PollResult:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What one poll has read so far. `bare`: ended badly, and the answer did not say in which step."""
+    """What one poll has read so far.
+
+    bare: runs that ended badly in a step the answer did not name, with the `version` they came in.
+    """
 
     seen: set[RunId] = field(default_factory=set)
     running: set[RunId] = field(default_factory=set)
-    bare: dict[RunId, None] = field(default_factory=dict)
+    bare: dict[RunId, str] = field(default_factory=dict)
     gone: list[RunKey] = field(default_factory=list)
     stored: int = 0
 
@@ -161,15 +164,16 @@ class Poller:
             raise StoppingError("ended early")
         gathered.seen |= page.seen
         bad = [run for run in page.executions if run.steps is None and self._judge.outcome(run) in _BAD]
-        gathered.bare |= dict.fromkeys(run.run_id for run in bad)
+        gathered.bare |= {run.run_id: run.version for run in bad}
         for sentence in page.unreadable:
             if sentence not in self._said:  # the same odd document comes with every poll
                 self._said.add(sentence)
                 log.warning("%s: %s", self.instance, sentence)
 
     def _store(self, page: Page, gathered: _Gathered) -> None:
-        with self._engine.begin() as connection:
-            gathered.stored += self._keep(connection, page.executions, self._time.now())
+        if page.executions:  # some have nothing but the noise of system jobs
+            with self._engine.begin() as connection:
+                gathered.stored += self._keep(connection, page.executions, self._time.now())
 
     def _keep(self, connection: Connection, runs: Iterable[Execution], seen_at: datetime) -> int:
         backfill = not cursors.load(connection, self.instance).first_read_done
@@ -184,18 +188,18 @@ class Poller:
             since = self._time.now() - self._policy.retry_wait
             waiting = history.awaiting_retry(connection, self.instance, since)
             active = history.active(connection, self.instance)
-        wanted = dict.fromkeys(run.run_id for run in (*active, *waiting) if run.run_id not in gathered.seen)
+        wanted = {run.run_id: "" for run in (*active, *waiting) if run.run_id not in gathered.seen}
         if cursor.first_read_done:
             wanted |= gathered.bare
         found = []
-        for job_id, execution_id in list(wanted)[:LOOKUPS]:
+        for (job_id, execution_id), version in list(wanted.items())[:LOOKUPS]:
             if self._stopping():
                 raise StoppingError("ended early")
             answer = self._api.execution(job_id, execution_id)
             if answer is None:
                 gathered.gone.append(RunKey(self.instance, job_id, execution_id))
-            else:
-                found.append(answer)
+            else:  # under the version of the search, or it would look changed there for ever
+                found.append(replace(answer, version=version or answer.version))
         return found
 
     def _commit(

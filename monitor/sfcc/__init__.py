@@ -53,7 +53,10 @@ class JobsApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A log as read: whole in `head`, or its beginning and its end with `omitted` bytes between."""
+    """A log as read: whole in `head`, or its beginning and its end with `omitted` bytes between.
+
+    An empty `tail` although bytes are omitted: the end could not be reached in time.
+    """
 
     name: str
     head: bytes

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -153,9 +154,9 @@ def test_a_group_that_another_agent_has_just_told_is_a_conflict(conn: Connection
     ],
 )
 def test_groups_to_repeat(
-    conn: Connection, change: dict[str, object], telling: dict[str, datetime], expected: list[str]
+    conn: Connection, change: dict[str, Any], telling: dict[str, Any], expected: list[str]
 ) -> None:
-    one = replace(incident(), **change)  # type: ignore[arg-type]
+    one = replace(incident(), **change)
     store.apply(conn, Changes(opened=(one,)))
     store.save_tellings(conn, [replace(Telling("g", one.id, NOON), **telling)])
     store.save_groups(conn, {"g": NOON}, {})

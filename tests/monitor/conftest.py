@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +23,13 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 class Night:
     """A world and an agent whose time goes on together."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, state: str) -> None:
         self._world_clock = WorldClock(NOW)
         self.clock = ManualClock(NOW)
         self.world = World(self._world_clock, history=timedelta(hours=1))
         self.simulator = Simulator(self.world)
         self.chat = RecordingNotifier("chat")
-        self._states = itertools.count(1)
-        self._directory = directory
+        self._state = state
         self._apps: list[App] = []
         self._changes: dict[str, Any] = {}
 
@@ -44,8 +41,7 @@ class Night:
             client_id=DEMO_CLIENT_ID,
             client_secret=SecretStr(DEMO_CLIENT_SECRET),
         )
-        state = f"sqlite:///{self._directory / 'state.sqlite'}"
-        return Settings(instances=[instance], state=state, **self._changes)
+        return Settings(instances=[instance], state=self._state, **self._changes)
 
     def agent(self, **changes: Any) -> App:
         """A new process on the same state; the settings stay changed."""
@@ -84,9 +80,10 @@ class Night:
             app.engine.dispose()
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Iterator[Night]:
-    night = Night(tmp_path)
+@pytest.fixture(params=["sqlite_url", "postgres_url"], ids=["sqlite", "postgresql"])
+def night(request: pytest.FixtureRequest) -> Iterator[Night]:
+    """On each database."""
+    night = Night(request.getfixturevalue(request.param))
     with night.simulator:
         yield night
         night.close()

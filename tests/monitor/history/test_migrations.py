@@ -39,7 +39,7 @@ def test_the_migrations_write_the_same_text_as_the_code_on_sqlite(engine: Engine
 
 
 def test_the_migrations_make_the_same_indexes_as_the_code_on_postgresql(
-    postgres_url: str, postgres_databases: Callable[..., URL]
+    postgres_url: str, postgres_databases: Callable[[], URL]
 ) -> None:
     migrated, declared = create_engine(postgres_url), create_engine(postgres_databases())
     for metadata in (history.metadata, alerts.metadata):

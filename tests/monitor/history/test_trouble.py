@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from monitor.errors import StateError
-from monitor.history.engine import open_state, place, prepare, reading, state_errors
+from monitor.history.engine import open_state, place, prepare, state_errors
 
 SECRET = "s3cret-word"
 

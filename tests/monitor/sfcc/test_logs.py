@@ -229,6 +229,25 @@ def test_a_log_too_slow_to_read_through_gives_its_beginning(world: World, connec
     assert found.omitted == len(lines(1000)) - 50
 
 
+def test_a_log_whose_transfer_breaks_is_read_again(world: World, read: Callable[..., LogFile]) -> None:
+    put(world, lines(1000))
+    world.quirks.ranges = False
+    world.faults.cut("webdav")
+    assert read(head=50).tail == lines(1000)[-TAIL:]
+
+
+def test_a_log_too_large_to_read_through_gives_its_beginning(
+    world: World, read: Callable[..., LogFile]
+) -> None:
+    vast = Vast(5000)
+    put(world, vast)
+    world.quirks.ranges = False
+    found = read()
+    assert found.head == b"x" * HEAD
+    assert found.tail == b""
+    assert found.omitted == vast.size - HEAD
+
+
 def test_a_log_that_does_not_even_begin_is_an_error(world: World, connect_with: Connect) -> None:
     put(world, lines(10))
     world.faults.stall("webdav", n=None)

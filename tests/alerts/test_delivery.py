@@ -1,0 +1,312 @@
+"""Stories of delivery: failures, files, leases, crashes. The clock is set by hand; nothing sleeps."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, update
+
+from alerts import attachments, outbox
+from alerts.delivery import deliver_next
+from alerts.model import Attachment, Capabilities, DeliveryReason, Message
+from alerts.outbox import RowState
+from alerts.schema import notifications
+from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
+
+Desk = Any  # the fixture's class
+R = DeliveryReason
+
+
+@pytest.fixture
+def queued(desk: Desk) -> Desk:
+    """One alert with a log is due."""
+    desk.poll(finding(attachments=["log"]))
+    log = Attachment("log", "job.log", b"ERROR it broke\n", ("ERROR it broke",), "The whole file: show log 1")
+    attachments.fetch_due(desk.engine, lambda _ref: log, desk.now)
+    desk.wait(10)
+    desk.dispatch()
+    return desk
+
+
+def states(desk: Desk) -> list[RowState]:
+    with desk.engine.begin() as conn:
+        return [row.state for row in outbox.listing(conn, states=list(RowState))]
+
+
+def test_a_message_is_delivered_once_with_its_file(queued: Desk) -> None:
+    target = RecordingNotifier("ops")
+    queued.wait(2)
+
+    assert [queued.deliver(target), queued.deliver(target)] == [R.SENT, None]
+
+    (message,) = target.sent
+    assert (message.files[0].name, message.files[0].content) == ("job.log", b"ERROR it broke\n")
+    assert "ERROR it broke" in message.body
+    assert states(queued) == [RowState.SENT]
+    assert queued.counted == [("ops", R.SENT)]
+    assert queued.observed == [12.0]
+
+
+def test_another_targets_message_is_left_alone(queued: Desk) -> None:
+    assert queued.deliver(RecordingNotifier("mail")) is None
+
+
+def test_a_target_that_fails_once_is_tried_again_within_five_seconds(queued: Desk) -> None:
+    target = ScriptedNotifier("ops", "down succeed")
+
+    assert queued.deliver_for(target, 6) == [R.NETWORK, R.SENT]
+    assert target.sent[0].files
+
+
+def test_a_target_down_for_ten_minutes_gets_the_message_with_its_file_within_a_minute(queued: Desk) -> None:
+    down = ScriptedNotifier("ops", "down")
+    queued.deliver_for(down, 600)
+    back = RecordingNotifier("ops")
+
+    assert queued.deliver_for(back, 61) == [R.SENT]
+    assert back.sent[0].files
+    assert 10 < len(down.tried) < 20
+
+
+def test_a_throttled_message_waits_as_long_as_it_is_asked_to(queued: Desk) -> None:
+    target = ScriptedNotifier("ops", "throttle succeed")
+
+    assert queued.deliver_for(target, 119) == [R.THROTTLED]
+    assert queued.deliver_for(target, 2) == [R.SENT]
+
+
+@pytest.mark.parametrize(
+    ("script", "tries"),
+    [
+        pytest.param("no_files", 3, id="a file refused twice stays behind"),
+        pytest.param("too_large", 2, id="one that is too large at once"),
+    ],
+)
+def test_a_target_that_refuses_the_file_gets_the_text_saying_so(
+    queued: Desk, script: str, tries: int
+) -> None:
+    target = ScriptedNotifier("ops", script)
+
+    queued.deliver_for(target, 10)
+
+    assert len(target.tried) == tries
+    (message,) = target.sent
+    assert message.files == ()
+    assert "The file stayed behind: the target answered" in message.body
+    assert "The whole file: show log 1" in message.body
+    assert "ERROR it broke" in message.body
+
+
+def test_a_target_that_takes_neither_gets_the_file_again_when_it_recovers(queued: Desk) -> None:
+    target = ScriptedNotifier("ops", "fail fail fail fail succeed")
+
+    queued.deliver_for(target, 120)
+
+    assert [bool(message.files) for message in target.tried] == [True, True, False, True, True]
+
+
+def test_a_target_that_only_hangs_with_the_file_gets_the_text_in_the_end(queued: Desk) -> None:
+    class Hangs(ScriptedNotifier):
+        def send(self, message: Message) -> None:
+            super().send(message) if message.files else self.sent.append(message)
+
+    target = Hangs("ops", "hang")
+
+    queued.deliver_for(target, 600)
+
+    assert len(target.sent) == 1
+    assert "did not answer in time" in target.sent[0].body
+
+
+def test_a_target_that_takes_no_files_is_offered_none(queued: Desk) -> None:
+    target = RecordingNotifier("ops", Capabilities(files=False))
+
+    queued.deliver(target)
+
+    assert target.sent[0].files == ()
+    assert "ERROR it broke" in target.sent[0].body
+    assert "This target takes no files. The whole file: show log 1" in target.sent[0].body
+
+
+def test_a_log_that_arrives_after_dispatch_still_travels(desk: Desk) -> None:
+    desk.poll(finding(attachments=["log"]))
+    desk.wait(30)
+    desk.dispatch()
+    attachments.fetch_due(desk.engine, lambda ref: Attachment(ref, "job.log", b"x"), desk.now)
+    target = RecordingNotifier("ops")
+
+    desk.deliver(target)
+
+    assert target.sent[0].files
+
+
+def test_a_message_refused_for_good_is_given_up_loudly(
+    queued: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = ScriptedNotifier("ops", "refuse", Capabilities(files=False))
+
+    queued.deliver_for(target, 900)
+
+    assert states(queued) == [RowState.DEAD]
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "given up: refused" in record.getMessage()
+    assert "outbox retry 1" in record.getMessage()
+    with queued.engine.begin() as conn:
+        outbox.retry_now(conn, [1], queued.at)
+    assert queued.deliver(RecordingNotifier("ops")) is R.SENT
+
+
+def test_a_setting_mended_within_ten_minutes_loses_nothing(queued: Desk) -> None:
+    queued.deliver_for(ScriptedNotifier("ops", "refuse"), 590)
+
+    assert queued.deliver_for(RecordingNotifier("ops"), 60) == [R.SENT]
+
+
+@pytest.mark.parametrize("story", ["undecodable", "without its notification", "a notifier with a bug"])
+def test_a_bad_row_is_put_off_and_does_not_stop_the_others(
+    queued: Desk, story: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    target: Any = RecordingNotifier("ops")
+    with queued.engine.begin() as conn:
+        if story == "undecodable":
+            conn.execute(update(notifications).values(content={"incidents": [{}]}))
+        elif story == "without its notification":
+            conn.execute(delete(notifications))
+        else:
+            target = ScriptedNotifier("ops", "crash succeed")
+    queued.poll(finding(attachments=["log"]), finding("other"))
+    queued.wait(10)
+    queued.dispatch()
+
+    assert [queued.deliver(target), queued.deliver(target)] == [R.UNKNOWN, R.SENT]
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_messages_of_a_group_arrive_in_order_after_an_outage(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    desk.deliver_for(ScriptedNotifier("ops", "down"), 400)
+    desk.poll()
+    desk.wait(10)
+    desk.dispatch()
+    target = RecordingNotifier("ops")
+
+    desk.deliver_for(target, 120)
+
+    assert [message.resolved for message in target.sent] == [False, True]
+
+
+def test_the_lease_is_renewed_while_a_slow_target_is_at_work(queued: Desk) -> None:
+    renewed = threading.Event()
+
+    @dataclass
+    class Slow(RecordingNotifier):
+        def send(self, message: Message) -> None:
+            assert renewed.wait(10)
+            super().send(message)
+
+    def now() -> Any:
+        # The second call that is made while sending comes from the renewal.
+        if threading.current_thread().name.startswith("lease-"):
+            renewed.set()
+        return queued.at
+
+    reason = deliver_next(queued.engine, Slow("ops"), "me", now, renew_every=timedelta(milliseconds=5))
+
+    assert reason is R.SENT
+
+
+class Killed(BaseException):
+    """The process ends here, without any of its handlers."""
+
+
+@dataclass
+class Breakpoint:
+    """Counts the steps of a delivery and kills it at one of them."""
+
+    at: int
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.at:
+            raise Killed
+
+
+@dataclass
+class Watched(RecordingNotifier):
+    """Kills before and after the target has taken the message."""
+
+    breakpoint: Breakpoint = field(default_factory=lambda: Breakpoint(0))
+
+    def send(self, message: Message) -> None:
+        self.breakpoint.step()
+        super().send(message)
+        self.breakpoint.step()
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_killed_at_any_step_the_message_still_arrives_and_twice_at_most(queued: Desk, step: int) -> None:
+    """Steps: now (claim), [claimed], before send, after send, now (taken), counted, observed."""
+    dying = Breakpoint(step)
+    target = Watched("ops", breakpoint=dying)
+
+    def now() -> Any:
+        dying.step()
+        return queued.at
+
+    def note(*_: object) -> None:
+        dying.step()
+
+    with contextlib.suppress(Killed):
+        deliver_next(queued.engine, target, "gone", now, count=note, observe=note)
+    dying.at = 0
+    with queued.engine.begin() as conn:
+        outbox.void(conn, lambda owner: owner == "gone")
+    queued.deliver_for(target, 60)
+
+    assert 1 <= len(target.sent) <= 2
+    assert states(queued) == [RowState.SENT]
+    assert len({message.body for message in target.sent}) == 1
+    assert "incident id-0001" in target.sent[0].body
+
+
+def test_what_a_process_held_is_sent_after_its_lease_even_if_nobody_voids_it(queued: Desk) -> None:
+    with pytest.raises(Killed):
+        deliver_next(queued.engine, Watched("ops", breakpoint=Breakpoint(1)), "gone", queued.now)
+    target = RecordingNotifier("ops")
+
+    assert queued.deliver_for(target, 30) == []
+    assert queued.deliver_for(target, 1) == [R.SENT]
+
+
+def test_many_workers_on_one_state_send_each_message_once(
+    desk_on: Callable[[Engine], Desk], state: Engine
+) -> None:
+    desk = desk_on(state)
+    desk.poll(*(finding(f"job-{number}") for number in range(12)))
+    desk.wait(10)
+    desk.dispatch()
+    target = RecordingNotifier("ops")
+
+    def work(name: str) -> None:
+        while deliver_next(desk.engine, target, name, desk.now) is not None:
+            pass
+
+    threads = [threading.Thread(target=work, args=(f"worker-{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(message.title for message in target.sent) == sorted(
+        f"failed: job-{number} on production" for number in range(12)
+    )

@@ -1,0 +1,343 @@
+"""Apprise against real servers of our own: what arrives, what is refused, and that no secret gets out."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from alerts import attachments
+from alerts.model import (
+    Attachment,
+    BodyFormat,
+    Capabilities,
+    DeliveryError,
+    DeliveryReason,
+    Message,
+    MessageFile,
+    Severity,
+)
+from alerts.notifier import AppriseNotifier, Notifier, build
+from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
+
+SECRET = "s3cr3tT0kenAbC"
+R = DeliveryReason
+
+
+@dataclass
+class Receiver:
+    """An HTTP target: answers with `answer(request number)` and keeps what it was sent."""
+
+    answer: Callable[[int], int] = lambda _number: 200
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    port: int = 0
+    silent: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, extra: str = "") -> str:
+        return f"json://user:{SECRET}@127.0.0.1:{self.port}/{SECRET}/path?+X-Token={SECRET}{extra}"
+
+
+@contextmanager
+def serving(receiver: Receiver) -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the name http.server looks for
+            receiver.methods.append(self.command)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            receiver.bodies.append(json.loads(body) if body else {})
+            if receiver.silent:
+                receiver.done.wait(10)
+                return
+            code = receiver.answer(len(receiver.methods))
+            self.send_response(code)
+            if 300 <= code < 400:
+                self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:  # noqa: N802 - as above
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.done.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with serving(Receiver()) as receiver:
+        yield receiver
+
+
+def message(*, file: bytes | None = b"ERROR it broke\n", resolved: bool = False) -> Message:
+    files = () if file is None else (MessageFile("job.log", file),)
+    return Message("failed: job on production", "It broke.", Severity.CRITICAL, resolved, files)
+
+
+def refusal(notifier: Notifier, text: Message) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        notifier.send(text)
+    return caught.value
+
+
+def test_text_and_file_arrive(receiver: Receiver) -> None:
+    build("ops", receiver.url()).send(message())
+
+    (body,) = receiver.bodies
+    assert (body["title"], body["message"], body["type"]) == (
+        "failed: job on production",
+        "It broke.",
+        "failure",
+    )
+    (file,) = body["attachments"]
+    assert (file["filename"], file["mimetype"]) == ("job.log", "text/plain")
+    assert base64.b64decode(file["base64"]) == b"ERROR it broke\n"
+
+
+def test_what_is_over_is_said_to_be_a_success(receiver: Receiver) -> None:
+    build("ops", receiver.url()).send(message(resolved=True))
+
+    assert receiver.bodies[0]["type"] == "success"
+
+
+def test_an_empty_file_does_not_stop_the_text(receiver: Receiver) -> None:
+    build("ops", receiver.url()).send(message(file=b""))
+
+    assert receiver.bodies[0]["attachments"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "permanent", "answered"),
+    [
+        (413, R.FILE_REFUSED, False, True),
+        (500, R.SERVER, False, True),
+        (503, R.SERVER, False, False),
+        (429, R.THROTTLED, False, True),
+        (401, R.CREDENTIALS, True, True),
+        (404, R.REFUSED, True, True),
+        (302, R.REFUSED, True, True),
+        (307, R.REFUSED, True, True),
+    ],
+)
+def test_what_the_target_answers(
+    receiver: Receiver, code: int, reason: DeliveryReason, *, permanent: bool, answered: bool
+) -> None:
+    receiver.answer = lambda _number: code
+
+    error = refusal(build("ops", receiver.url()), message())
+
+    assert (error.reason, error.permanent, error.answered) == (reason, permanent, answered)
+    assert str(code) in str(error)
+    assert receiver.methods == ["POST"]  # once, and a redirect is not followed
+
+
+def test_a_failure_that_the_address_calls_optional_is_a_failure(receiver: Receiver) -> None:
+    receiver.answer = lambda _number: 500
+
+    assert refusal(build("ops", receiver.url("&optional=yes")), message()).reason is R.SERVER
+
+
+def test_a_target_that_is_away() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening
+        error = refusal(build("ops", f"json://127.0.0.1:{taken.getsockname()[1]}"), message())
+
+    assert (error.reason, error.answered) == (R.NETWORK, False)
+
+
+def test_a_target_that_does_not_answer(receiver: Receiver) -> None:
+    receiver.silent = True
+
+    error = refusal(build("ops", receiver.url("&rto=0.2")), message())
+
+    assert (error.reason, error.answered) == (R.TIMEOUT, False)
+
+
+def test_a_secret_of_the_address_is_nowhere(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(1)
+    seen: list[str] = []
+    for code in (200, 404, 500, 302):
+        receiver.answer = lambda _number, code=code: code  # type: ignore[misc]
+        notifier = build("ops", receiver.url())
+        seen += [repr(notifier), str(notifier)]
+        try:
+            notifier.send(message())
+        except DeliveryError as error:
+            seen += [str(error), repr(error), repr(error.__cause__), repr(error.__context__)]
+    with pytest.raises(ValueError, match="ops") as caught:
+        build("ops", f"nosuchservice://{SECRET}/x")
+    seen += [str(caught.value), repr(caught.value.__context__)]
+    seen += [record.getMessage() for record in caplog.records]
+    seen += list(capfd.readouterr())
+
+    assert not [text for text in seen if SECRET in text]
+
+
+def test_what_others_log_while_nothing_is_sent_is_left_alone(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    build("ops", receiver.url()).send(message())
+
+    logging.getLogger("urllib3.connectionpool").debug("somebody else's request")
+
+    assert [record.getMessage() for record in caplog.records] == ["somebody else's request"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "nosuch://x", "json://", "slack://only-one-part", f"https://example.com/{SECRET}", "not an address"],
+)
+def test_an_unusable_address_is_refused_at_once_by_the_targets_name(url: str) -> None:
+    with pytest.raises(ValueError, match="target 'ops'") as caught:
+        build("ops", url)
+
+    assert SECRET not in str(caught.value)
+
+
+SLACK_HOOK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7/#ops"
+SLACK_BOT = "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#ops"
+
+
+@pytest.mark.parametrize(
+    ("url", "form", "title_max", "body_max", "files"),
+    [
+        ("json://host", BodyFormat.TEXT, 250, 32768, True),
+        ("mailto://u:p@host?to=a@b.de", BodyFormat.HTML, 250, 32768, True),
+        (SLACK_BOT, BodyFormat.MARKDOWN, 250, 32768, True),
+        (SLACK_HOOK, BodyFormat.MARKDOWN, 250, 32768, False),
+        ("discord://1234567890/abcdefghijk", BodyFormat.MARKDOWN, 250, 2000, True),
+        ("tgram://123456789:abcdefg_hijklmnop/123456", BodyFormat.HTML, 0, 4096, True),
+        ("workflows://host:443/workflow1a/signature/", BodyFormat.MARKDOWN, 250, 1000, False),
+        ("gchat://workspace/key/token", BodyFormat.MARKDOWN, 0, 4000, False),
+        ("mmost://host/3ccdd113474722377935511fc85d3dd4", BodyFormat.MARKDOWN, 0, 4000, False),
+        ("pagerduty://INTEGRATIONKEY@ROUTINGKEY", BodyFormat.TEXT, 0, 1024, False),
+        ("pover://a2345678901234567890123456789a@b2345678901234567890123456789b", BodyFormat.TEXT, 250, 1024, False),
+        ("ntfy://topic", BodyFormat.TEXT, 200, 7800, True),
+    ],
+)  # fmt: skip
+def test_what_targets_can_take(
+    url: str, form: BodyFormat, title_max: int, body_max: int, *, files: bool
+) -> None:
+    can = build("ops", url).capabilities
+
+    assert (can.format, can.title_max, can.body_max_bytes, can.files) == (form, title_max, body_max, files)
+
+
+class Mailbox:
+    """What an SMTP server of our own has taken."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(parsed, EmailMessage)
+        self.mails.append(parsed)
+        return "250 OK"
+
+
+@contextmanager
+def smtp(limit: int) -> Iterator[tuple[Mailbox, str]]:
+    mailbox = Mailbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, data_size_limit=limit)
+    controller.start()
+    try:
+        yield mailbox, f"mailto://127.0.0.1:{port}?from=monitor@example.com&to=ops@example.com&mode=insecure"
+    finally:
+        controller.stop()
+
+
+def test_a_mail_arrives_with_its_file_as_html_and_text() -> None:
+    with smtp(1_000_000) as (mailbox, url):
+        notifier = build("mail", url)
+        text = Message(
+            "failed: a < b", "<p>It <b>broke</b> &amp; burnt.</p>", Severity.CRITICAL, files=message().files
+        )
+        notifier.send(text)
+
+    (mail,) = mailbox.mails
+    assert mail["Subject"] == "failed: a < b"
+    html, plain = mail.get_body(("html",)), mail.get_body(("plain",))
+    assert html is not None
+    assert plain is not None
+    assert "<b>broke</b> &amp; burnt" in html.get_content()
+    assert "broke & burnt" in plain.get_content()
+    (file,) = mail.iter_attachments()
+    assert (file.get_filename(), file.get_content_type()) == ("job.log", "text/plain")
+    assert file.get_payload(decode=True) == b"ERROR it broke\n"
+
+
+def test_a_mail_server_that_takes_no_large_mails_gets_the_text_without_the_file(desk: Any) -> None:
+    noise = Attachment("log", "job.log", b"x" * 60_000, ("ERROR it broke",))
+    desk.poll(finding(attachments=["log"]))
+    attachments.fetch_due(desk.engine, lambda _ref: noise, desk.now)
+    desk.wait(10)
+    desk.dispatch()
+    with smtp(40_000) as (mailbox, url):
+        notifier = build("ops", url + "&rate=0")
+        assert isinstance(notifier, AppriseNotifier)
+        reasons = [desk.deliver(notifier), desk.deliver(notifier)]
+
+    assert reasons == [R.FILE_REFUSED, R.SENT]
+    (mail,) = mailbox.mails
+    assert list(mail.iter_attachments()) == []
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "message too large" in body.get_content()
+    assert "ERROR it broke" in body.get_content()
+
+
+@pytest.mark.parametrize("build_one", ["apprise", "recording", "scripted"])
+def test_every_notifier_keeps_the_contract(build_one: str, receiver: Receiver) -> None:
+    notifiers: dict[str, Notifier] = {
+        "apprise": build("ops", receiver.url()),
+        "recording": RecordingNotifier("ops"),
+        "scripted": ScriptedNotifier("ops", "succeed"),
+    }
+    notifier = notifiers[build_one]
+
+    assert notifier.name == "ops"
+    assert isinstance(notifier.capabilities, Capabilities)
+    notifier.send(message())
+    notifier.send(message(file=None))
+
+
+@pytest.mark.parametrize("word", ["fail", "down", "hang", "throttle", "refuse", "no_files", "too_large"])
+def test_a_scripted_notifier_fails_as_targets_do(word: str) -> None:
+    notifier = ScriptedNotifier("ops", f"{word} succeed")
+
+    refusal(notifier, message())
+    notifier.send(message())
+
+    assert (len(notifier.tried), len(notifier.sent)) == (2, 1)
