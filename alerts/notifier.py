@@ -177,6 +177,7 @@ def _cut_off_the_library() -> None:
     library = logging.getLogger("apprise")
     library.setLevel(logging.DEBUG)
     library.propagate = False
+    library.disabled = False  # a logging configuration may have done that to all it does not name
     if not library.handlers:
         library.addHandler(logging.NullHandler())  # else the warnings would go to stderr
 

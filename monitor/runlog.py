@@ -16,10 +16,10 @@ from monitor.detect.refs import attachment_ref
 from monitor.errors import MonitorError
 from monitor.history import executions as history
 from monitor.history.engine import reading
-from monitor.joblog import assemble
 from monitor.logfetch import HEAD_BYTES, TAIL_BYTES
 from monitor.model import Execution, Outcome
 from monitor.settings import Settings
+from monitor.sfcc.joblog import assemble
 
 Mask = Callable[[str], tuple[str, int]]
 

@@ -27,6 +27,9 @@ Check = Callable[[], str | None]
 STOP_SECONDS = 2.0
 """What a request in progress gets to end; a scrape takes milliseconds."""
 
+_TURN_SECONDS = 10.0
+"""At least so often idle clients are looked for; requests and `stop` are noticed at once."""
+
 _INDEX = "sfcc-job-monitor\n\n/metrics\n/healthz\n/readyz\n"
 
 
@@ -100,7 +103,7 @@ class Endpoint:
     def _run(self) -> None:
         """Sockets belong to this thread: closed by another one, they would be missed in mid-loop."""
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=1.0, use_poll=True, map=self._channels, count=1)
+            wasyncore.loop(timeout=_TURN_SECONDS, use_poll=True, map=self._channels, count=1)
         self._close()
 
     def _close(self) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 GAP = " […] "
 
+_USEFUL = 80
+"""Characters of a line that still tell something: better one such line than two halves."""
+
 
 def cut_text(text: str, size: int) -> str:
     """At most `size` characters; two thirds of them from the beginning."""
@@ -26,19 +29,21 @@ def cut_lines(lines: Sequence[str], size: int) -> list[str]:
     if sum(len(line) + 1 for line in lines) <= size:
         return list(lines)
     size -= len("[… 000000 lines left out …]")
-    width = max(size // 2, 1)
+    width = max(size // 2, min(size - 1, _USEFUL))
     head: list[str] = []
     tail: list[str] = []
     first, last = 0, len(lines) - 1
     while first <= last:
         from_end = len(tail) <= len(head)
         line = cut_text(lines[last] if from_end else lines[first], min(width, size - 1))
-        if size <= 1 or (len(line) + 1 > size):
+        if size <= 1 or len(line) >= size:
             break
         (tail if from_end else head).append(line)
         size -= len(line) + 1
         first, last = (first, last - 1) if from_end else (first + 1, last)
     left_out = last - first + 1
+    if not tail:
+        return []
     marker = [f"[… {left_out} lines left out …]"] if left_out > 0 else []
     return [*head, *marker, *reversed(tail)]
 

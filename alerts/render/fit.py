@@ -1,18 +1,19 @@
 """Fitting blocks into the bytes a target takes. Pure.
 
 Sizes are measured on what is really sent, escaped and in UTF-8. A part of a message (one incident) gets its
-share; within it the first block and those marked `last` come first, and a log keeps a third of the rest.
+share; within it those marked `last` are kept, and nearly half of the rest is for the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alerts.model import BodyFormat
 from alerts.render.document import Block, Code, Text
 from alerts.render.formats import emit, separator
 
-_CODE_SHARE = 0.35
+_LOG_SHARE = 0.45
+_FIRST_SHARE = 0.5
 
 
 def fit(parts: Sequence[Sequence[Block]], form: BodyFormat, budget: int) -> str:
@@ -34,28 +35,30 @@ def _fit_part(blocks: Sequence[Block], form: BodyFormat, budget: int) -> str:
     if _bytes(whole) <= budget:
         return whole
     kept: dict[int, str] = {}
-    for index in _by_importance(blocks):
-        block = blocks[index]
-        reserved = _reserved(blocks, index, form, budget)
-        text = _shrink(block, form, budget - reserved - len(gap))
+    for index, allowed in _allowances(blocks, form, budget):
+        used = sum(_bytes(text) + len(gap) for text in kept.values())
+        text = _shrink(blocks[index], form, min(allowed, budget - used - len(gap)))
         if text:
             kept[index] = text
-            budget -= _bytes(text) + len(gap)
     return gap.join(kept[index] for index in sorted(kept))
 
 
-def _by_importance(blocks: Sequence[Block]) -> list[int]:
+def _allowances(blocks: Sequence[Block], form: BodyFormat, budget: int) -> Iterator[tuple[int, int]]:
+    """The blocks by importance, each with the most it may take."""
     last = [index for index, block in enumerate(blocks) if isinstance(block, Text) and block.last]
-    return [*last, *(index for index in range(len(blocks)) if index not in last)]
-
-
-def _reserved(blocks: Sequence[Block], index: int, form: BodyFormat, budget: int) -> int:
-    """What the logs after this block may count on."""
-    block = blocks[index]
-    if isinstance(block, Code) or (isinstance(block, Text) and block.last):
-        return 0
-    logs = [_bytes(emit(one, form)) for one in blocks[index + 1 :] if isinstance(one, Code)]
-    return min(sum(logs), int(budget * _CODE_SHARE))
+    logs = [index for index, block in enumerate(blocks) if isinstance(block, Code)]
+    rest = [index for index in range(len(blocks)) if index not in last and index not in logs]
+    size = {index: _bytes(emit(block, form)) for index, block in enumerate(blocks)}
+    yield from ((index, budget) for index in last)
+    budget -= sum(size[index] + len(separator(form)) for index in last)
+    for_logs = min(sum(size[index] for index in logs), int(budget * _LOG_SHARE))
+    # What the first block leaves goes to the facts, and what all of them leave to the log.
+    budget -= for_logs
+    for number, index in enumerate(rest):
+        allowed = int(budget * _FIRST_SHARE) if number == 0 and len(rest) > 1 else budget
+        yield index, max(allowed, 0)
+        budget -= min(size[index], allowed)
+    yield from ((index, for_logs + max(budget, 0)) for index in logs)
 
 
 def _shrink(block: Block, form: BodyFormat, allowed: int) -> str:

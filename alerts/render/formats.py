@@ -38,6 +38,11 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _code(line: str) -> str:
+    """Its blanks stay: a stack trace is indented."""
+    return _clean(line.replace("\n", " "))
+
+
 def _plain(text: str) -> str:
     return text
 
@@ -64,9 +69,9 @@ def _emit_text(block: Block) -> str:
         case Text(text):
             return _clean(text)
         case Facts(items):
-            return "\n".join(f"{_line(label)}: {_line(_clean(text))}" for label, text in items)
+            return "\n".join(f"{_line(_clean(label))}: {_line(_clean(text))}" for label, text in items)
         case Code(title, lines):
-            return "\n".join([f"{_clean(title)}:", *(f"  {_clean(line)}" for line in lines)])
+            return "\n".join([f"{_clean(title)}:", *(f"  {_code(line)}" for line in lines)])
         case Items(items):
             return "\n".join(f"- {_line(_clean(item))}" for item in items)
 
@@ -83,7 +88,7 @@ def _emit_markdown(block: Block) -> str:
             )
             return "  \n".join(lines)
         case Code(title, lines):
-            code = "\n".join(map(_clean, lines))
+            code = "\n".join(map(_code, lines))
             longest = max((len(run) for run in _BACKTICKS.findall(code)), default=0)
             fence = "`" * max(3, longest + 1)
             return f"{escape(title, form)}:\n{fence}\n{code}\n{fence}"
@@ -103,7 +108,7 @@ def _emit_html(block: Block) -> str:
             )
             return f"<p>{'<br/>'.join(lines)}</p>"
         case Code(title, lines):
-            code = "\n".join(escape(line, form) for line in lines)
+            code = "\n".join(_html(_code(line)) for line in lines)
             return f"<p>{escape(title, form)}:</p>\n<pre>{code}</pre>"
         case Items(items):
             lines = (f"<li>{escape(_line(item), form)}</li>" for item in items)

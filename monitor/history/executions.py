@@ -21,7 +21,7 @@ from monitor.history.counters import Move, Stored
 from monitor.history.cursor import locked
 from monitor.history.merge import is_same, merge
 from monitor.history.rows import Judged, decode, decode_judged, encode
-from monitor.history.schema import cursors, executions
+from monitor.history.schema import cursors, executions, series
 from monitor.history.statements import by_run, upsert
 from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, Trigger
 
@@ -124,9 +124,11 @@ def get(conn: Connection, key: RunKey) -> Execution | None:
 
 def latest(conn: Connection, instance: str, job_id: str) -> Execution | None:
     """The run of a job, on whatever site, that began last."""
-    statement = select(executions).where(executions.c.instance == instance, executions.c.job_id == job_id)
-    row = conn.execute(statement.order_by(*_NEWEST_FIRST).limit(1)).first()
-    return None if row is None else decode(row)
+    # Site by site: there are few, and the index on the beginning is one of each series.
+    sites = select(series.c.scope).where(series.c.instance == instance, series.c.job_id == job_id)
+    found = [_latest(conn, instance, job_id, scope) for scope in conn.execute(sites).scalars().all()]
+    known = [run for run in found if run is not None]
+    return max(known, key=lambda run: (run.began or run.first_seen, run.id), default=None)
 
 
 def versions(conn: Connection, instance: str, since: datetime) -> dict[RunId, str]:
@@ -187,6 +189,12 @@ def iterate(
 
 _OLDEST_FIRST = (executions.c.began_at, executions.c.job_id, executions.c.id)
 _NEWEST_FIRST = (executions.c.began_at.desc(), executions.c.job_id.desc(), executions.c.id.desc())
+
+
+def _latest(conn: Connection, instance: str, job_id: str, scope: str) -> Execution | None:
+    of_series = executions.c.instance == instance, executions.c.job_id == job_id, executions.c.scope == scope
+    row = conn.execute(select(executions).where(*of_series).order_by(*_NEWEST_FIRST).limit(1)).first()
+    return None if row is None else decode(row)
 
 
 def _next_change(conn: Connection, instance: str) -> int:

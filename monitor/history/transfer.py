@@ -151,7 +151,9 @@ def _scopes(scope: str) -> list[str] | None:
 def _instant(at: datetime | None) -> str | None:
     if at is None:
         return None
-    precision = "microseconds" if at.microsecond % 1000 else "milliseconds"  # the platform's own is the latter
+    precision = (
+        "microseconds" if at.microsecond % 1000 else "milliseconds"
+    )  # the platform's own is the latter
     return at.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 

@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -287,6 +289,16 @@ def test_an_instance_is_published_whole_and_replaces_what_it_was() -> None:
     assert page.values("sfcc_up") == {("production",): 0.0, ("staging",): 0.0}
 
 
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns after each few steps: what can go wrong between two does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
 def test_instances_that_are_published_at_once_are_all_there() -> None:
     page = Page()
     together = threading.Barrier(8)

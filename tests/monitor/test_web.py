@@ -124,6 +124,13 @@ def test_head_is_get_without_its_body(serve: Serve, path: str) -> None:
         assert without.headers[header] == with_body.headers[header]
 
 
+def test_no_byte_of_a_body_follows_a_head(serve: Serve) -> None:
+    with socket.create_connection(serve().address, timeout=LONG) as client:
+        client.sendall(b"HEAD /healthz HTTP/1.0\r\n\r\n")
+        with client.makefile("rb") as answer:
+            assert answer.read().endswith(b"\r\n\r\n")
+
+
 def test_one_connection_takes_several_requests(serve: Serve) -> None:
     connection = http.client.HTTPConnection(*serve().address, timeout=LONG)
     for method, path, body in (
@@ -158,18 +165,18 @@ def test_who_waits_for_the_state_keeps_nobody_else_waiting(serve: Serve) -> None
 
     def ready() -> str | None:
         asked.set()
-        release.wait(LONG)
+        assert release.wait(2 * LONG)
         return None
 
     server = serve(ready)
-    answers: list[Answer] = []
-    waiting = threading.Thread(target=lambda: answers.append(server.ask("/readyz")))
-    waiting.start()
-    assert asked.wait(LONG)
-    assert server.ask("/healthz").status == 200
-    release.set()
-    waiting.join(LONG)
-    assert answers[0].status == 200
+    with socket.create_connection(server.address, timeout=LONG) as waiting:
+        waiting.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        assert asked.wait(LONG)
+        try:
+            assert server.ask("/healthz").status == 200
+        finally:
+            release.set()
+        assert waiting.recv(4096).startswith(b"HTTP/1.0 200 OK")
 
 
 # -- clients that behave badly -------------------------------------------------------------------

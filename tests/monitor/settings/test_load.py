@@ -122,6 +122,7 @@ def test_the_files_of_a_directory_are_merged_in_the_order_of_their_names(tmp_pat
         },
     )
     (tmp_path / "conf" / "notes.txt").write_text("nor this", encoding="utf-8")
+    write(tmp_path / "conf" / "deeper", a="nor this")
     loaded = load("conf", {}, tmp_path)
     settings = loaded.settings
     assert loaded.origin == str(tmp_path / "conf")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.joblog import assemble, telling_lines
 from monitor.sfcc import LogFile
+from monitor.sfcc.joblog import assemble, telling_lines
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 

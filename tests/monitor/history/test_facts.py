@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from monitor.history import executions as history
+from monitor.history import facts
+from monitor.history.engine import reading
+from monitor.history.executions import Judge, store
+from monitor.history.retention import prune
+from monitor.model import Execution, RunId, Series
+
+At = Callable[[float], datetime]
+Make = Callable[..., Execution]
+KEEP = 3
+
+
+@pytest.fixture
+def remember(state: Engine, judge: Judge, at: At) -> Callable[..., None]:
+    def keep(*runs: Execution) -> None:
+        with state.begin() as conn:
+            for instance in {run.instance for run in runs}:
+                some = [run for run in runs if run.instance == instance]
+                store(conn, instance, some, seen_at=at(10_000), backfill=False, judge=judge)
+
+    return keep
+
+
+def test_the_last_final_runs_of_each_series_and_all_active_ones(
+    state: Engine, remember: Callable[..., None], run: Make
+) -> None:
+    remember(
+        *[run("import", str(number), number * 10, number * 10 + 5) for number in range(5)],
+        *[
+            run("import", f"site {number}", number * 10, number * 10 + 5, scope="RefArch")
+            for number in range(2)
+        ],
+        run("import", "stuck", -900, None, "running"),
+        run("export", "new", 7, None, "running"),
+        run("import", "elsewhere", instance="staging"),
+    )
+    with reading(state) as conn:
+        found = facts.runs(conn, "production", None, KEEP)
+    assert {series: [run.id for run in runs] for series, runs in found.items()} == {
+        Series("import", "Organization"): ["stuck", "2", "3", "4"],
+        Series("import", "RefArch"): ["site 0", "site 1"],
+        Series("export", "Organization"): ["new"],
+    }
+
+
+def test_only_the_jobs_that_were_asked_for(state: Engine, remember: Callable[..., None], run: Make) -> None:
+    remember(run("import"), run("export"), run("index", how="running", end=None))
+    with reading(state) as conn:
+        assert {series.job_id for series in facts.runs(conn, "production", {"import"}, KEEP)} == {"import"}
+        assert {series.job_id for series in facts.runs(conn, "production", ["index"], KEEP)} == {"index"}
+        assert facts.runs(conn, "production", [], KEEP) == {}
+        assert facts.runs(conn, "staging", None, KEEP) == {}
+
+
+def test_runs_that_began_at_once_do_not_widen_the_window(
+    state: Engine, remember: Callable[..., None], run: Make
+) -> None:
+    remember(*[run(id=str(number)) for number in range(5)])
+    with reading(state) as conn:
+        (found,) = facts.runs(conn, "production", None, KEEP).values()
+    assert [run.id for run in found] == ["2", "3", "4"]
+
+
+def test_a_series_whose_runs_are_pruned_is_absent(
+    state: Engine, remember: Callable[..., None], run: Make, at: At
+) -> None:
+    remember(run())
+    with state.begin() as conn:
+        prune(conn, before=at(1000))
+        assert facts.runs(conn, "production", None, KEEP) == {}
+
+
+def test_fresh_is_what_changed_since(state: Engine, remember: Callable[..., None], run: Make) -> None:
+    remember(run(id="1"), run(id="2", how="running", end=None))
+    remember(run(id="1"), run(id="2"), run(id="3"))
+    with reading(state) as conn:
+        assert facts.fresh(conn, "production", 1) == {RunId("import", "2"), RunId("import", "3")}
+        assert facts.fresh(conn, "production", 2) == frozenset()
+        assert len(facts.fresh(conn, "production", 0)) == 3
+        assert facts.fresh(conn, "staging", 0) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "how", "is_neighbour"),
+    [
+        pytest.param(0, 30, "ok", True, id="it was running all the time"),
+        pytest.param(12, 18, "ok", True, id="it ran within"),
+        pytest.param(0, 11, "ok", True, id="it ran into the interval"),
+        pytest.param(19, 30, "ok", True, id="it began in the interval"),
+        pytest.param(0, 10, "ok", False, id="it ended as the interval began"),
+        pytest.param(20, 30, "ok", False, id="it began as the interval ended"),
+        pytest.param(0, None, "running", True, id="it is still running"),
+        pytest.param(20, None, "running", False, id="it is running, since the interval ended"),
+    ],
+)
+def test_what_ran_within_an_interval(
+    state: Engine,
+    remember: Callable[..., None],
+    run: Make,
+    at: At,
+    start: int,
+    end: int | None,
+    how: str,
+    *,
+    is_neighbour: bool,
+) -> None:
+    remember(run(start=start, end=end, how=how), run(instance="staging", start=12, end=18))
+    with reading(state) as conn:
+        assert bool(facts.neighbours(conn, "production", at(10), at(20))) is is_neighbour
+
+
+QUESTIONS: dict[str, Callable[[Connection, At], object]] = {
+    "the runs of some jobs": lambda conn, _: facts.runs(conn, "production", ["job 1", "job 2"], KEEP),
+    "the runs of all jobs": lambda conn, _: facts.runs(conn, "production", None, KEEP),
+    "what is fresh": lambda conn, _: facts.fresh(conn, "production", 10**9),
+    "neighbours": lambda conn, at: facts.neighbours(conn, "production", at(5990), at(6000)),
+    "active runs": lambda conn, _: history.active(conn, "production"),
+    "known versions": lambda conn, at: history.versions(conn, "production", at(5990)),
+    "attempts that wait for a retry": lambda conn, at: history.awaiting_retry(conn, "production", at(5990)),
+    "the latest run": lambda conn, _: history.latest(conn, "production", "job 1"),
+}
+
+
+def test_no_question_reads_the_whole_history(
+    state: Engine, remember: Callable[..., None], run: Make, at: At
+) -> None:
+    """By the plans. Those of SQLite do not look at the data, PostgreSQL wants to see that it is much."""
+    remember(*[run(f"job {number % 20}", str(number), number, number + 1) for number in range(3000)])
+    if state.dialect.name == "postgresql":
+        with state.begin() as conn:
+            conn.execute(text("ANALYZE"))
+    bad = {}
+    for question, ask in QUESTIONS.items():
+        asked: list[tuple[str, Any]] = []
+        with reading(state) as conn:
+            event.listen(conn, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))  # noqa: B023 - asked within the loop
+            ask(conn, at)
+            for statement, parameters in asked.copy():
+                plan = _plan(conn, statement, parameters)
+                if _reads_all(plan):
+                    bad[question] = plan
+    assert bad == {}
+
+
+def test_a_plan_that_reads_all_would_be_noticed(
+    state: Engine, remember: Callable[..., None], run: Make
+) -> None:
+    remember(run())
+    with reading(state) as conn:
+        assert _reads_all(_plan(conn, "SELECT count(*) FROM executions WHERE status = 'OK'", ()))
+
+
+def _plan(conn: Connection, statement: str, parameters: Any) -> list[str]:
+    if conn.dialect.name == "sqlite":
+        return [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    return list(conn.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+
+
+def _reads_all(plan: list[str]) -> bool:
+    """The whole table, or all of one instance by an index that begins with it."""
+    whole = "SCAN executions", "Seq Scan on executions"
+    return any(
+        (step.startswith("SEARCH executions") and step.endswith("(instance=?)"))
+        or any(one in step for one in whole)
+        for step in plan
+    )
