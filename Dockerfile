@@ -1,15 +1,17 @@
 # syntax=docker/dockerfile:1
-# Two stages: the first has pip, the second has only what runs.
+# Two stages: the first builds, the second has what runs and nothing to install with.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY requirements/runtime.txt requirements/build.txt requirements/
-RUN python -m venv /opt/agent \
- && /opt/agent/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+RUN python -m venv /opt/build \
+ && python -m venv --without-pip /opt/agent \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
+ && /opt/build/bin/pip --python /opt/agent/bin/python install --no-cache-dir --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY monitor monitor
 COPY alerts alerts
-RUN /opt/agent/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
- && /opt/agent/bin/pip uninstall --yes hatchling pip \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheel . \
+ && /opt/build/bin/pip --python /opt/agent/bin/python install --no-cache-dir --no-deps /opt/wheel/*.whl \
  && /opt/agent/bin/python -m compileall -q /opt/agent
 
 FROM python:3.13-slim-bookworm
@@ -26,7 +28,8 @@ ENV PATH=/opt/agent/bin:$PATH \
 USER 10001
 VOLUME /var/lib/sfcc-job-monitor
 EXPOSE 9985
+# Asks directly, whatever proxy the agent needs to reach SFCC, at the port that is set.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9985/healthz', timeout=4)"]
+  CMD ["python", "-c", "import os, sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['SFCC_MONITOR_LISTEN'].rpartition(':')[2]), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["sfcc-job-monitor"]
 CMD ["run"]

@@ -11,8 +11,9 @@ from alerts.render.document import Block, Code, Facts, Items, Text
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _MENTION = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b)")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_LINE_START = re.compile(r"^(\s*)([-+]|\d+(?=[.)]))", re.MULTILINE)
+# Not an underscore within a word, which is harmless: some targets show the backslash.
+_SPECIAL = re.compile(r"([\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LINE_START = re.compile(r"^(\s*)([-+#]|\d+(?=[.)]))", re.MULTILINE)
 _BACKTICKS = re.compile(r"`+")
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, text, update
 
 from alerts import outbox
 from alerts.model import Notification, NotificationKind
@@ -16,6 +16,7 @@ from alerts.outbox import RowState
 from alerts.schema import notifications
 from alerts.testing import incident
 from alerts.verdict import Tries
+from monitor.history.engine import open_state
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -182,6 +183,30 @@ def test_of_many_claimers_one_wins(state: Engine) -> None:
         thread.join()
 
     assert len(won) == 1
+
+
+def test_who_comes_second_while_the_first_has_not_committed_gets_nothing(postgres_url: str) -> None:
+    """On SQLite the second cannot even look."""
+    state = open_state(postgres_url)
+    with state.begin() as conn:
+        put(conn, 1)
+    second: list[outbox.Claimed | None] = []
+
+    def run() -> None:
+        with state.begin() as conn:
+            second.append(outbox.claim(conn, "ops", "second", NOON))
+
+    thread = threading.Thread(target=run)
+    blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with state.connect() as watch, state.begin() as conn:
+        assert outbox.claim(conn, "ops", "first", NOON) is not None
+        thread.start()
+        while not watch.scalar(blocked):
+            watch.rollback()
+    thread.join()
+    state.dispose()
+
+    assert second == [None]
 
 
 def test_a_dead_row_stays_listed_and_lets_the_next_of_its_group_go(conn: Connection) -> None:

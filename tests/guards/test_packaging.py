@@ -1,4 +1,4 @@
-"""What is installed is the agent and nothing else, from locked versions, with no address of anybody's machine."""
+"""What is installed is the agent and nothing else, from locked versions; no file names anybody's machine."""
 
 from __future__ import annotations
 

@@ -255,6 +255,24 @@ def test_mentions_in_a_log_ring_nobodys_phone() -> None:
         assert "@here" not in body
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("job_a_b", "job_a_b"),
+        ("_x_ *y* [z] <t> `c` ~", r"\_x\_ \*y\* \[z\] \<t\> \`c\` \~"),
+        (
+            "# no heading\n- no item\n+ none\n1. none\n2026-11-23",
+            "\\# no heading\n\\- no item\n\\+ none\n1\\. none\n2026-11-23",
+        ),
+        ("c:\\dir", "c:\\\\dir"),
+    ],
+)
+def test_text_means_nothing_in_markdown(text: str, expected: str) -> None:
+    body = render(notification(replace(A, summary=text)), {}, Capabilities(format=BodyFormat.MARKDOWN)).body
+
+    assert body.startswith(expected + "\n\n")
+
+
 def test_a_fence_is_longer_than_any_in_the_log() -> None:
     fenced = replace(log(), lines=("````", "x"))
     body = render(notification(A), {"log": fenced}, Capabilities(format=BodyFormat.MARKDOWN)).body

@@ -412,6 +412,18 @@ def test_the_recoveries_of_a_storm_come_together() -> None:
     assert (message.group_key, len(message.incidents)) == (key, 30)
 
 
+def test_a_crowd_within_one_group_is_that_groups_message_and_waits_for_no_log() -> None:
+    route = replace(ROUTE, group_by=())
+    desk = Desk(RoutingPolicy((route,)))
+    desk.attachments["log"] = AttachmentState.WANTED
+    for one in storm(30, attachments=("log",)):
+        desk.event(one)
+
+    (message,) = messages(desk.plan(10))
+
+    assert (message.kind, message.group_key) == (NotificationKind.SUMMARY, route.group_key(incident()))
+
+
 def test_openings_and_recoveries_are_counted_apart() -> None:
     desk = Desk()
     for number, one in enumerate(storm(30)):
