@@ -53,7 +53,7 @@ def judge(
     judged_until: datetime | None,
     late: bool,
 ) -> Judged:
-    """Judges the jobs whose verdict may differ from the last look, at `judged_until`; all of them for None."""
+    """Judges the jobs whose verdict may differ from the last look, at `judged_until`; all for None."""
     open_ones = store.open_incidents(connection, instance)
     jobs = None
     if judged_until is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -57,9 +57,6 @@ class JobSnapshot:
     expected: Mapping[str, timedelta] = field(default_factory=dict)  # lower, median, upper
     schedule: str = ""
     schedule_source: str = "none"
-    next_due: datetime | None = None
-    missed_runs: int | None = None  # None where no schedule tells
-    buffers: Mapping[str, timedelta] = field(default_factory=dict)  # by the job that comes next
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,6 @@ class InstanceSnapshot:
     jobs: tuple[JobSnapshot, ...] = ()
     overlaps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     conditions: tuple[ConditionSnapshot, ...] = ()
-    credential_expiry: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +153,6 @@ class AgentMetrics:
             buckets=DELIVERY_BUCKETS,
             registry=registry,
         )
-        self.reload_ok = Gauge(
-            "sfcc_config_last_reload_successful",
-            "1 while the settings in force are the newest ones.",
-            registry=registry,
-        )
-        self.reload_ok.set(1)
-        self.silenced = Gauge(
-            "sfcc_alert_silenced", "Open incidents that a silence keeps quiet.", registry=registry
-        )
         build = Info("sfcc_monitor_build", "The version of the agent.", registry=registry)
         build.info({"version": version, "python": platform.python_version()})
         self._pre_create(targets)
@@ -228,7 +215,6 @@ _JOB_TIMES = (
     ("sfcc_job_last_end_timestamp_seconds", "last_end", "When a run of the job last ended."),
     ("sfcc_job_last_success_timestamp_seconds", "last_success", "When a run of the job last ended well."),
     ("sfcc_job_last_failure_timestamp_seconds", "last_failure", "When a run of the job last failed."),
-    ("sfcc_job_next_due_timestamp_seconds", "next_due", "When the job is to start next, by its schedule."),
 )
 
 _JOB_GAUGES: tuple[tuple[str, str, JobValue], ...] = (
@@ -252,16 +238,9 @@ _JOB_GAUGES: tuple[tuple[str, str, JobValue], ...] = (
 
 def _instance_families(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
     info = InfoMetricFamily("sfcc_instance", "The instances this agent watches.", labels=INSTANCE)
-    expiry = GaugeMetricFamily(
-        "sfcc_credential_expiry_timestamp_seconds",
-        "When a credential of the instance stops working.",
-        labels=[*INSTANCE, "credential"],
-    )
     for one in snapshots:
         info.add_metric([one.instance], {"type": one.type, "realm": one.realm})
-        for credential, at in one.credential_expiry.items():
-            expiry.add_metric([one.instance, credential], at.timestamp())
-    yield from (info, expiry)
+    yield info
     for name, text, value_of in _INSTANCE_GAUGES:
         family = GaugeMetricFamily(name, text, labels=INSTANCE)
         for one in snapshots:
@@ -279,7 +258,6 @@ def _job_counters(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
     durations = HistogramMetricFamily(
         "sfcc_job_execution_duration_seconds", "How long runs took that ended.", labels=JOB
     )
-    missed = CounterMetricFamily("sfcc_job_missed_runs", "Planned starts that did not happen.", labels=JOB)
     overlaps = CounterMetricFamily(
         "sfcc_job_overlaps",
         "Pairs of runs seen that ran at once although their group excludes it.",
@@ -290,12 +268,10 @@ def _job_counters(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
             runs.add_metric([*labels, outcome, trigger], count)
         if job.buckets:
             durations.add_metric(labels, list(job.buckets), job.duration_sum)
-        if job.missed_runs is not None:
-            missed.add_metric(labels, job.missed_runs)
     for one in snapshots:
         for (job_id, other), count in one.overlaps.items():
             overlaps.add_metric([one.instance, job_id, other], count)
-    yield from (runs, durations, missed, overlaps)
+    yield from (runs, durations, overlaps)
 
 
 def _job_states(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
@@ -306,11 +282,6 @@ def _job_states(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
         "How long a run usually takes, from the job's own history.",
         labels=[*JOB, "bound"],
     )
-    buffer = GaugeMetricFamily(
-        "sfcc_job_buffer_seconds",
-        "Time between the end of a run and the start of the next job of its group.",
-        labels=[*JOB, "next_job_id"],
-    )
     for one in snapshots:
         for labels, job in _jobs([one]):
             known = {"schedule": job.schedule, "schedule_source": job.schedule_source}
@@ -320,9 +291,7 @@ def _job_states(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
             status.add_metric(labels, {word.value: word == job.last_outcome for word in Outcome})
         for bound, duration in job.expected.items():
             expected.add_metric([*labels, bound], duration.total_seconds())
-        for following, gap in job.buffers.items():
-            buffer.add_metric([*labels, following], gap.total_seconds())
-    yield from (info, status, expected, buffer)
+    yield from (info, status, expected)
 
 
 def _job_gauges(snapshots: list[InstanceSnapshot], now: datetime) -> Iterator[Metric]:

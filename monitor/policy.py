@@ -26,7 +26,6 @@ class JobPolicy:
     aborted_is: str = "failed"  # or "info"
     failure_codes: tuple[str, ...] = FAILURE_CODES
     warn_codes: tuple[str, ...] = WARN_CODES
-    max_duration: timedelta | None = None
     severity: Mapping[str, str] = field(default_factory=dict)  # condition -> severity
     title: str = ""
     impact: str = ""
@@ -45,8 +44,6 @@ class GroupPolicy:
     name: str
     jobs: tuple[str, ...]
     exclusive: bool = True
-    buffer: timedelta = timedelta(minutes=5)
-    order: tuple[str, ...] = ()
     full: tuple[str, ...] = ("*full*",)
     differential: tuple[str, ...] = ("*differential*",)
     any_case: bool = False

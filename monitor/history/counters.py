@@ -107,7 +107,7 @@ def _keep_series(conn: Connection, instance: str, moves: Sequence[Move], seen_at
     def of(key: Series) -> SeriesFacts:
         return facts.get(key) or SeriesFacts(instance, key.job_id, key.scope, first_seen=seen_at)
 
-    for before, after in sorted(moves, key=_by_end):
+    for before, after in sorted(moves, key=_by_end):  # in order, nothing has to be counted again
         old = before.mark if before else Mark()
         new = after.mark
         if before and (is_withdrawn(old, new) or before.execution.series != after.execution.series):

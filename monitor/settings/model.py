@@ -144,7 +144,6 @@ class JobSettings(Table):
     aborted_is: Literal["failed", "info"] | None = None
     failure_codes: Globs | None = None
     warn_codes: Globs | None = None
-    max_duration: PositiveDuration | None = None
     severity: SeverityTable = {}
     title: str | None = None
     impact: str | None = None
@@ -158,8 +157,6 @@ class GroupSettings(Table):
     jobs: Annotated[Globs, Field(min_length=1)]
     instance: str = "*"
     exclusive: bool = True
-    buffer: Duration = timedelta(minutes=5)
-    order: Globs = []
     full: Globs = ["*full*", "*Full*", "*FULL*"]
     differential: Globs = ["*differential*", "*Differential*", "*DIFFERENTIAL*"]
 
@@ -187,7 +184,6 @@ class DetectionSettings(Table):
     aborted_is: Literal["failed", "info"] = "failed"
     failure_codes: Globs = list(FAILURE_CODES)
     warn_codes: Globs = list(WARN_CODES)
-    max_duration: PositiveDuration | None = None
     site_spread: Duration = timedelta(minutes=10)
     retry_wait: Duration = timedelta(minutes=70)
     scheduler_logins: Globs = []

@@ -12,7 +12,7 @@ from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.settings.model import InstanceSettings, JobSettings, Settings
 from monitor.sfcc.endpoints import base_url
 
-_JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is", "max_duration")
+_JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is")
 _CODES = ("failure_codes", "warn_codes")
 _TEXTS = ("title", "impact", "owner", "runbook", "attach")
 _SUFFIXES = {"prd": "production", "stg": "staging", "dev": "development"}
@@ -91,8 +91,6 @@ def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy
             name=group.name,
             jobs=tuple(group.jobs),
             exclusive=group.exclusive,
-            buffer=group.buffer,
-            order=tuple(group.order),
             full=tuple(group.full),
             differential=tuple(group.differential),
         )

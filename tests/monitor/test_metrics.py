@@ -37,14 +37,10 @@ NAMES = {
     "sfcc_alert_notifications_total": "counter",
     "sfcc_alert_outbox_messages": "gauge",
     "sfcc_alert_outbox_oldest_seconds": "gauge",
-    "sfcc_alert_silenced": "gauge",
     "sfcc_api_requests_total": "counter",
     "sfcc_clock_skew_seconds": "gauge",
-    "sfcc_config_last_reload_successful": "gauge",
-    "sfcc_credential_expiry_timestamp_seconds": "gauge",
     "sfcc_instance_condition": "gauge",
     "sfcc_instance_info": "gauge",
-    "sfcc_job_buffer_seconds": "gauge",
     "sfcc_job_condition": "gauge",
     "sfcc_job_consecutive_failures": "gauge",
     "sfcc_job_execution_duration_seconds": "histogram",
@@ -56,8 +52,6 @@ NAMES = {
     "sfcc_job_last_failure_timestamp_seconds": "gauge",
     "sfcc_job_last_start_timestamp_seconds": "gauge",
     "sfcc_job_last_success_timestamp_seconds": "gauge",
-    "sfcc_job_missed_runs_total": "counter",
-    "sfcc_job_next_due_timestamp_seconds": "gauge",
     "sfcc_job_overlaps_total": "counter",
     "sfcc_job_running": "gauge",
     "sfcc_job_status": "gauge",
@@ -75,14 +69,10 @@ LABELS = {
     "sfcc_alert_notifications_total": {"target", "outcome"},
     "sfcc_alert_outbox_messages": {"target"},
     "sfcc_alert_outbox_oldest_seconds": {"target"},
-    "sfcc_alert_silenced": set(),
     "sfcc_api_requests_total": {"api", "outcome"},
     "sfcc_clock_skew_seconds": {"sfcc_instance"},
-    "sfcc_config_last_reload_successful": set(),
-    "sfcc_credential_expiry_timestamp_seconds": {"sfcc_instance", "credential"},
     "sfcc_instance_condition": {"sfcc_instance", "condition", "severity"},
     "sfcc_instance_info": {"sfcc_instance", "type", "realm"},
-    "sfcc_job_buffer_seconds": {"sfcc_instance", "job_id", "next_job_id"},
     "sfcc_job_condition": {"sfcc_instance", "job_id", "condition", "severity"},
     "sfcc_job_consecutive_failures": {"sfcc_instance", "job_id"},
     "sfcc_job_execution_duration_seconds": {"sfcc_instance", "job_id"},
@@ -94,8 +84,6 @@ LABELS = {
     "sfcc_job_last_failure_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_last_start_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_last_success_timestamp_seconds": {"sfcc_instance", "job_id"},
-    "sfcc_job_missed_runs_total": {"sfcc_instance", "job_id"},
-    "sfcc_job_next_due_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_overlaps_total": {"sfcc_instance", "job_id", "other_job_id"},
     "sfcc_job_running": {"sfcc_instance", "job_id"},
     "sfcc_job_status": {"sfcc_instance", "job_id", "sfcc_job_status"},
@@ -128,9 +116,6 @@ BUSY = JobSnapshot(
     },
     schedule="0 2 * * *",
     schedule_source="settings",
-    next_due=NOW + 20 * HOUR,
-    missed_runs=3,
-    buffers={"3-1-2 Stock": timedelta(minutes=-4)},
 )
 IDLE = JobSnapshot(job_id="never-ended")
 PRODUCTION = InstanceSnapshot(
@@ -149,7 +134,6 @@ PRODUCTION = InstanceSnapshot(
         ConditionSnapshot("slow", "warning", BUSY.job_id, resolved_at=NOW - HOUR / 2),
         ConditionSnapshot("blind", "critical", None, resolved_at=NOW - HOUR / 2),
     ),
-    credential_expiry={"certificate": NOW + 720 * HOUR},
 )
 STAGING = InstanceSnapshot(instance="staging", type="staging", up=False, last_success=NOW - 3 * HOUR)
 UNTRIED = InstanceSnapshot(instance="a-new-one")
@@ -437,7 +421,6 @@ def test_the_agents_counters_are_there_before_they_count() -> None:
         )
     }
     assert page.values("sfcc_config_last_reload_successful") == {(): 1.0}
-    assert page.values("sfcc_alert_silenced") == {(): 0.0}
     assert page.values("sfcc_alert_delivery_seconds_count") == {(): 0.0}
 
 

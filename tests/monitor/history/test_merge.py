@@ -65,6 +65,12 @@ def test_a_run_that_comes_back_is_missing_no_more(run: Make, at: At) -> None:
     assert (back.missing, back.is_final, back.last_seen) == (0, False, at(5))
 
 
+def test_even_an_older_page_shows_that_a_run_is_there(run: Make, at: At) -> None:
+    stored = merge(None, _look(run, at, "running 5"), seen_at=at(6), backfill=False)
+    seen = merge(replace(stored, missing=1), _look(run, at, "running 4"), seen_at=at(7), backfill=False)
+    assert (seen.missing, seen.last_seen, seen.version) == (0, at(7), "running 5")
+
+
 STEPS = (Step("read"),)
 
 

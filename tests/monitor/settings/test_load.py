@@ -173,14 +173,14 @@ def test_lists_and_tables_are_json_in_the_environment(read: Read) -> None:
     settings = read(
         '[[jobs]]\nmatch = "of the file"',
         {
-            "SFCC_MONITOR_JOBS": '[{"match": "3-*", "max_duration": "2h"}]',
+            "SFCC_MONITOR_JOBS": '[{"match": "3-*", "owner": "pim"}]',
             "SFCC_MONITOR_DETECTION": '{"aborted_is": "info", "failure_threshold": 7}',
             "SFCC_MONITOR_DETECTION__FAILURE_THRESHOLD": "3",
             "SFCC_MONITOR_DETECTION__WARN_CODES": '["WARN", "NOTE"]',
             "SFCC_MONITOR_REDACT__PERSONAL": "no",
         },
     ).settings
-    assert [(job.match, job.max_duration) for job in settings.jobs] == [("3-*", timedelta(hours=2))]
+    assert [(job.match, job.owner) for job in settings.jobs] == [("3-*", "pim")]
     assert (settings.detection.aborted_is, settings.detection.failure_threshold) == ("info", 3)
     assert settings.detection.warn_codes == ["WARN", "NOTE"]
     assert not settings.redact.personal

@@ -39,7 +39,6 @@ def test_detection_settings_are_the_defaults_of_all_jobs() -> None:
             "aborted_is": "info",
             "failure_codes": ["BAD_*"],
             "warn_codes": [],
-            "max_duration": "4h",
             "site_spread": "1m",
             "retry_wait": "0s",
             "scheduler_logins": ["cron"],
@@ -54,7 +53,6 @@ def test_detection_settings_are_the_defaults_of_all_jobs() -> None:
         aborted_is="info",
         failure_codes=("BAD_*",),
         warn_codes=(),
-        max_duration=timedelta(hours=4),
     )
     assert (made.site_spread, made.retry_wait) == (timedelta(minutes=1), timedelta())
     assert (made.scheduler_logins, made.scheduler_clients) == (("cron",), ("id",))
@@ -89,7 +87,6 @@ def test_every_field_of_a_job_can_be_set_by_glob() -> None:
         "aborted_is": "info",
         "failure_codes": ("X",),
         "warn_codes": ("Y",),
-        "max_duration": timedelta(hours=1),
         "severity": {"slow": "critical"},
         "title": "Prices",
         "impact": "old prices",
@@ -131,7 +128,7 @@ def test_tables_count_for_the_instances_they_name(glob: str, *, counts: bool) ->
 def test_groups_keep_their_order_and_the_built_in_one_comes_last() -> None:
     made = policy_of(
         groups=[
-            {"name": "b", "jobs": ["1-*"], "exclusive": False, "buffer": "0s", "order": ["1-*"]},
+            {"name": "b", "jobs": ["1-*"], "exclusive": False},
             {"name": "a", "jobs": ["2-*"], "full": ["f"], "differential": ["d"]},
         ]
     )
@@ -142,8 +139,6 @@ def test_groups_keep_their_order_and_the_built_in_one_comes_last() -> None:
             "b",
             ("1-*",),
             exclusive=False,
-            buffer=timedelta(),
-            order=("1-*",),
             full=capitals,
             differential=differential,
         ),
