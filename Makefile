@@ -31,7 +31,7 @@ unit: .venv/.ready
 	$(DEV)/pytest -n auto --dist worksteal
 
 golden: .venv/.ready
-	UPDATE_GOLDEN=1 $(DEV)/pytest -q tests -k golden
+	UPDATE_GOLDEN=1 $(DEV)/pytest -q tests -k "golden or reviewed"
 
 bench: .venv/.ready
 	$(DEV)/python -m tests.bench

@@ -420,7 +420,6 @@ def test_the_agents_counters_are_there_before_they_count() -> None:
             "unknown",
         )
     }
-    assert page.values("sfcc_config_last_reload_successful") == {(): 1.0}
     assert page.values("sfcc_alert_delivery_seconds_count") == {(): 0.0}
 
 
