@@ -28,7 +28,7 @@ lint: .venv/.ready
 	$(DEV)/hadolint Dockerfile
 
 unit: .venv/.ready
-	$(DEV)/pytest -n auto --dist worksteal
+	$(DEV)/pytest -n 4 --dist worksteal
 
 golden: .venv/.ready
 	UPDATE_GOLDEN=1 $(DEV)/pytest -q tests -k "golden or reviewed"

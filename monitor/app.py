@@ -16,6 +16,7 @@ from datetime import timedelta
 from alerts.delivery import deliver_next
 from alerts.notifier import Notifier
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from alerts import attachments, outbox, store
 from alerts.dispatch import backlogs, dispatch
@@ -128,7 +129,7 @@ class App:
             try:
                 with self.engine.begin() as connection:
                     result = dispatch(connection, self._routing, self.clock.now(), lambda: uuid.uuid4().hex)
-            except store.Conflict:  # another agent decided the same meanwhile
+            except (store.Conflict, IntegrityError):  # another agent decided the same meanwhile
                 return True
             self.publish_outbox()
             self._retain()
