@@ -13,14 +13,14 @@ import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 
-from alerts.delivery import deliver_next
-from alerts.notifier import Notifier
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from alerts import attachments, outbox, store
+from alerts.delivery import deliver_next
 from alerts.dispatch import backlogs, dispatch
 from alerts.model import DeliveryReason, Incident
+from alerts.notifier import Notifier
 from alerts.owner import owner, process_is_gone
 from alerts.redact import mask
 from alerts.routing import Route, RoutingPolicy
