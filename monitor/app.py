@@ -49,6 +49,8 @@ LOOP_ALIVE_SECONDS = 300.0
 """A log may take minutes to read; a loop that is silent for longer hangs."""
 
 RETENTION_SECONDS = 3600.0
+PRUNED_AT_ONCE = 5000
+"""Rows: the others who write wait no longer than it takes to delete these."""
 
 
 class App:
@@ -255,13 +257,16 @@ class App:
         """Once an hour: what is older than the settings keep, a few rows at a time."""
         if self._retained_at is not None and self.clock.monotonic() - self._retained_at < RETENTION_SECONDS:
             return
-        self._retained_at = self.clock.monotonic()
         now = self.clock.now()
         with self.engine.begin() as connection:
-            retention.prune(connection, before=now - self.settings.history_keep)
+            deleted = retention.prune(
+                connection, before=now - self.settings.history_keep, limit=PRUNED_AT_ONCE
+            )
             store.prune(connection, now - self.settings.history_keep)
             outbox.prune(connection, now - self.settings.history_keep)
             attachments.prune(connection, now - self.settings.log_keep)
+        if deleted < PRUNED_AT_ONCE:  # else there is more: go on at the next turn
+            self._retained_at = self.clock.monotonic()
 
     def _wake(self, *names: str) -> None:
         for name in names:

@@ -8,6 +8,8 @@ Readers use `reading`, which waits for nobody.
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,9 @@ HEAD = "0001"
 
 BUSY_TIMEOUT = 10.0
 """Seconds a writer waits for another one on SQLite."""
+
+_PAUSE = 0.05
+"""Seconds between two tries where SQLite does not wait by itself."""
 
 _READING = "state_reading"
 _READING_OPTIONS: dict[str, dict[str, Any]] = {
@@ -120,10 +125,24 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # commits survive a loss of power
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Nothing to do but for a new file. While another process does it, SQLite fails without waiting."""
+    for _ in range(int(BUSY_TIMEOUT / _PAUSE)):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(conn: Connection) -> None:

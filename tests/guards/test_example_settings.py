@@ -19,15 +19,8 @@ from monitor.targets import notifiers_for
 
 SECRETS = "/run/secrets"
 
-NOT_SHOWN = {
-    "instances.shortcode",
-    "instances.api_backend",
-    "jobs.max_duration",
-    "detection.max_duration",
-    "groups.buffer",
-    "groups.order",
-}
-"""Taken, so that settings written for later releases load, but without effect: showing them would promise."""
+NOT_SHOWN = {"instances.shortcode", "instances.api_backend"}
+"""Taken because the official CLI's environment has them, and without effect: showing them would promise."""
 
 DEPENDS_ON_THE_MACHINE = {"state"}
 

@@ -34,6 +34,8 @@ SECRETS = {
     "password in a log": "planted-log-password",
     "password in an address in a log": "planted-ftp-password",
     "access token in a log": "planted-log-access-token",
+    "password in an exit message": "planted-message-password",
+    "bearer token in an exit message": "planted0message1token2abcdefgh3456",
 }
 
 TRACE = (
@@ -42,6 +44,11 @@ TRACE = (
     f'ERROR com.example.Http - {{"access_token": "{SECRETS["access token in a log"]}", "user": "x"}}',
     f"ERROR com.example.Login - password={SECRETS['password in a log']} was refused",
     f"ERROR com.example.Ftp - sftp://shop:{SECRETS['password in an address in a log']}@files.example.com/in",
+)
+
+EXIT_MESSAGE = (
+    f"login failed: password={SECRETS['password in an exit message']}, "
+    f"Authorization: Bearer {SECRETS['bearer token in an exit message']}"
 )
 
 COMMANDS = [
@@ -148,7 +155,7 @@ class Night:
     def _trouble(self, agent: Agent) -> Iterator[Place]:
         agent.wait_polls()
         self.chat.answer = 500
-        self.world.start(JOB).finish(code="ERROR", message="the catalog is locked", trace=TRACE)
+        self.world.start(JOB).finish(code="ERROR", message=EXIT_MESSAGE, trace=TRACE)
         agent.wait_metric("sfcc_alert_notifications_total", 1, outcome="server")
         with self.world.lock:
             self.tokens |= set(self.world.account_manager._tokens)
@@ -217,6 +224,8 @@ def check_that_there_was_something_to_find(places: list[Place]) -> None:
     assert "apprise-1" in found["test-alert"]
     for line in ("jobs", "history", f"explain {JOB}", "data export"):
         assert JOB in found[line]
+    for name in ("message 1", f"explain {JOB} -o json", "data export"):
+        assert "login failed" in found[name]
     assert "postgresql+psycopg://agent:***@127.0.0.1:9/state" in found["jobs SFCC_MONITOR_STATE"]
 
 

@@ -151,6 +151,16 @@ def test_no_question_reads_the_whole_history(
     assert bad == {}
 
 
+@pytest.mark.parametrize("question", ["the runs of some jobs", "the runs of all jobs"])
+def test_the_last_runs_are_found_series_by_series(engine: Engine, at: At, question: str) -> None:
+    asked: list[tuple[str, Any]] = []
+    with reading(engine) as conn:
+        event.listen(conn, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        QUESTIONS[question](conn, at)
+        steps = [step for call in asked.copy() for step in _plan(conn, *call) if " executions " in step]
+    assert {"ix_executions_series" in step or "ended_at=?" in step for step in steps} == {True}
+
+
 def test_a_plan_that_reads_all_would_be_noticed(
     state: Engine, remember: Callable[..., None], run: Make
 ) -> None:

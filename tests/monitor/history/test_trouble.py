@@ -103,6 +103,13 @@ def test_a_server_that_is_not_there_is_named_without_the_password(tmp_path: Path
     assert SECRET not in str(caught.value)
 
 
+def test_an_option_that_the_driver_repeats_in_its_error_is_hidden(tmp_path: Path) -> None:
+    engine = open_state(f"postgresql://ann@/jobs?host={tmp_path}&target_session_attrs={SECRET}")
+    with pytest.raises(StateError, match=r"\*\*\*") as caught:
+        prepare(engine)
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
