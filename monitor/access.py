@@ -5,14 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
+from alerts.redact import mask
 from monitor.clock import Clock, SystemClock
 from monitor.errors import SettingsError, StoppingError
+from monitor.masking import Mask
 from monitor.settings import InstanceSettings, Settings
 from monitor.sfcc.connect import Access, Connection, connect
 
 CONTEXT = ("sfcc-site-archive-import*", "sfcc-search-index-*", "sfcc-*replication*")
 """System jobs kept as context: they change what customer jobs work on. The rest is noise every minute."""
+
+
+def masking_by(settings: Settings) -> Mask:
+    """What the settings want masked in texts of the platform."""
+    return partial(mask, extra=tuple(settings.redact.patterns), personal=settings.redact.personal)
 
 
 def access(instance: InstanceSettings) -> Access:

@@ -22,10 +22,9 @@ from alerts.dispatch import backlogs, dispatch
 from alerts.model import DeliveryReason, Incident
 from alerts.notifier import Notifier
 from alerts.owner import owner, process_is_gone
-from alerts.redact import mask
 from alerts.routing import Route, RoutingPolicy
 from monitor import __version__, snapshot
-from monitor.access import connection
+from monitor.access import connection, masking_by
 from monitor.clock import Clock, SystemClock
 from monitor.errors import StateError
 from monitor.history import retention
@@ -76,6 +75,7 @@ class App:
         self._owner = owner()
         self._instances = {one.name: one for one in settings.instances}
         self._policies = {name: policy(settings, one) for name, one in self._instances.items()}
+        masking = masking_by(settings)
         connections = {
             name: connection(one, self.clock, self.metrics.count_request, self.stopping)
             for name, one in self._instances.items()
@@ -88,6 +88,7 @@ class App:
                 self._policies[name],
                 self.clock,
                 max_age=settings.max_age,
+                mask=masking,
                 stopping=self.stopping.is_set,
             )
             for name in self._instances
@@ -96,7 +97,7 @@ class App:
             self.engine,
             {name: one.logs for name, one in connections.items()},
             self._policies,
-            functools.partial(mask, extra=tuple(settings.redact.patterns), personal=settings.redact.personal),
+            masking,
             self.metrics.count_log,
         )
         self._routing = _routing(settings, tuple(self.notifiers))

@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from monitor.access import masking_by
 from monitor.history.executions import Judge
 from monitor.history.transfer import import_documents
 from monitor.judgement import judge_for
+from monitor.masking import masked
 from monitor.model import Execution
 from monitor.policy import Policy
 from monitor.settings import Settings
@@ -37,7 +39,7 @@ def import_lines(
     with engine.begin() as connection:
         done = import_documents(
             connection,
-            _executions(lines, default_instance, result.problems),
+            _executions(lines, default_instance, masking_by(settings), result.problems),
             seen_at=now,
             judge=_judge(settings),
         )
@@ -46,13 +48,13 @@ def import_lines(
 
 
 def _executions(
-    lines: Iterable[str], default_instance: str | None, problems: list[str]
+    lines: Iterable[str], default_instance: str | None, mask: Mask, problems: list[str]
 ) -> Iterator[Execution]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield _execution(json.loads(line), default_instance)
+            yield masked(_execution(json.loads(line), default_instance), mask)
         except (ValueError, RecursionError) as error:
             problems.append(f"line {number}: {_why(error)}")
 

@@ -15,14 +15,13 @@ from monitor.detect.refs import parse_attachment_ref
 from monitor.errors import LogError, SfccError
 from monitor.history import executions as history
 from monitor.history.engine import reading
+from monitor.masking import Mask
 from monitor.policy import Policy
 from monitor.sfcc import LogReader
 from monitor.sfcc.joblog import assemble
 
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 2 * 1024 * 1024
-
-Mask = Callable[[str], tuple[str, int]]
 
 
 class LogFetcher:

@@ -21,6 +21,7 @@ from monitor.history import executions as history
 from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
 from monitor.judgement import Judged, judge, judge_for
+from monitor.masking import Mask, masked
 from monitor.model import Execution, Outcome, RunId, RunKey
 from monitor.policy import Policy
 from monitor.sfcc import JobsApi, Page
@@ -88,6 +89,7 @@ class Poller:
         clock: Clock,
         *,
         max_age: timedelta,
+        mask: Mask,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.instance = instance
@@ -97,6 +99,7 @@ class Poller:
         self._clock = clock
         self._time = InstanceClock(clock)
         self._max_age = max_age
+        self._mask = mask
         self._stopping = stopping
         self._judge = judge_for(policy)
         self._judged_all = False
@@ -177,8 +180,9 @@ class Poller:
 
     def _keep(self, connection: Connection, runs: Iterable[Execution], seen_at: datetime) -> int:
         backfill = not cursors.load(connection, self.instance).first_read_done
+        clean = (masked(run, self._mask) for run in runs)
         return history.store(
-            connection, self.instance, runs, seen_at=seen_at, backfill=backfill, judge=self._judge
+            connection, self.instance, clean, seen_at=seen_at, backfill=backfill, judge=self._judge
         )
 
     def _look_up(self, cursor: Cursor, gathered: _Gathered) -> list[Execution]:

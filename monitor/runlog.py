@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from glob import escape
 
@@ -17,11 +16,10 @@ from monitor.errors import MonitorError
 from monitor.history import executions as history
 from monitor.history.engine import reading
 from monitor.logfetch import HEAD_BYTES, TAIL_BYTES
+from monitor.masking import Mask
 from monitor.model import Execution, Outcome
 from monitor.settings import Settings
 from monitor.sfcc.joblog import assemble
-
-Mask = Callable[[str], tuple[str, int]]
 
 
 def find_run(engine: Engine, job: str, execution_id: str | None, instance: str | None) -> Execution:

@@ -6,6 +6,7 @@ neither says whether SFCC answers, or an outage there would have the agent resta
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
@@ -97,7 +98,8 @@ class Endpoint:
         if not self._thread.is_alive():
             self._close()
             return
-        self._server.pull_trigger()
+        with contextlib.suppress(OSError):  # its thread may have seen the event by itself, and closed
+            self._server.pull_trigger()
         self._thread.join(2 * STOP_SECONDS)
 
     def _run(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import click
@@ -31,16 +30,14 @@ def log(
     save: Path | None,
 ) -> None:
     """The log of JOB's run EXECUTION_ID, of its last failed run without one. Secrets are masked."""
-    from alerts.redact import mask
+    from monitor.access import masking_by
     from monitor.runlog import find_run, read_log
 
     settings = settings_of(ctx).settings
     need_instances(settings)
     engine = state_of(settings)
     run = find_run(engine, job, execution_id, instance)
-    masking = functools.partial(
-        mask, extra=tuple(settings.redact.patterns), personal=settings.redact.personal
-    )
+    masking = masking_by(settings)
     found = read_log(settings, engine, run, masking)
     click.echo(
         f"{run.job_id} {run.id} on {run.instance}: {found.name}{f' ({found.note})' if found.note else ''}",

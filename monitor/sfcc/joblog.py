@@ -10,10 +10,11 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+from monitor.masking import Mask
 from monitor.sfcc import LogFile
 
 MAX_STORED = 1024 * 1024  # bytes of the compressed file: what the state keeps and mails take
@@ -30,9 +31,6 @@ LEFT_OUT = re.compile(r"\[… .* left out by the monitor.*…\]")
 SUMMARY = re.compile(r"finished with status \[|completed with status \[|^Step \[.*\] failed\b", re.IGNORECASE)
 DATA_ERROR = re.compile(r"\bDATAERROR\b")
 CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|'[^']*'|\"[^\"]*\"", re.IGNORECASE)
-
-Mask = Callable[[str], tuple[str, int]]
-"""Text without its secrets, and how many there were."""
 
 
 @dataclass(frozen=True, slots=True)

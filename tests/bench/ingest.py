@@ -75,7 +75,7 @@ class _States:
 
 def _documents() -> Iterator[dict[str, Any]]:
     """A real one of the simulated instance, many times over: other jobs, ids and times."""
-    world = World(ManualClock(START))
+    world = World(ManualClock(START + timedelta(hours=1)))
     run = world.start("Import", at=START).finish(at=START + timedelta(minutes=5))
     template = run.document()
     for number in range(EXECUTIONS):

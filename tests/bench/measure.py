@@ -36,7 +36,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Seconds of CPU: `ours` against `bare`. `parts` are figures beside it, which have no limit."""
+    """Seconds of CPU: `ours` against `bare`. `parts` are figures beside it that have no limit."""
 
     title: str
     work: str
@@ -45,6 +45,7 @@ class Comparison:
     bare: Figures
     limit: float
     parts: tuple[tuple[str, Figures], ...] = ()
+    note: str = ""
 
     @property
     def ratios(self) -> Figures:

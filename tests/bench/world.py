@@ -5,36 +5,57 @@ Fifty jobs, one of which runs all the time, and twenty system jobs a minute; hal
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import IO
 
 from monitor.simulator import JobSpec, ManualClock, Outcome, Simulator, World
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
-Tick = Callable[[], None]
+Asked = tuple[str, str, str]
+"""Method, path and body of a request."""
+
+
+class Instance:
+    """The other process, by the lines it takes and gives."""
+
+    def __init__(self, send: IO[str], answers: IO[str]) -> None:
+        self._send = send
+        self._answers = answers
+        self.url = answers.readline().strip()
+        self._asked: list[Asked] = []
+
+    def tick(self) -> None:
+        """A minute passes; what it is asked from now on is what `asked` tells."""
+        self._line("tick")
+        self._asked = []
+
+    def asked(self) -> list[Asked]:
+        """What the agent asked in this minute."""
+        if not self._asked:
+            self._asked = [tuple(one) for one in json.loads(self._line("asked"))]
+        return self._asked
+
+    def _line(self, text: str) -> str:
+        self._send.write(f"{text}\n")
+        self._send.flush()
+        return self._answers.readline()
 
 
 @contextmanager
-def busy_instance() -> Iterator[tuple[str, Tick]]:
-    """Its address, and what makes a minute pass there."""
+def busy_instance() -> Iterator[Instance]:
     command = [sys.executable, "-m", "tests.bench.world"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        send, answers = process.stdin, process.stdout
-
-        def tick() -> None:
-            send.write("tick\n")
-            send.flush()
-            answers.readline()
-
-        yield answers.readline().strip(), tick
-        send.close()  # ends it
+        yield Instance(process.stdin, process.stdout)
+        process.stdin.close()  # ends it
 
 
 def serve() -> None:
@@ -56,9 +77,19 @@ def serve() -> None:
     world.start("Full-Import", at=START - hours / 2, outcome=Outcome(duration=hours))
     with Simulator(world) as simulator:
         _say(simulator.url)
-        for _ in sys.stdin:
-            clock.advance(MINUTE)
-            _say("a minute later")
+        for line in sys.stdin:
+            if line.strip() == "tick":
+                clock.advance(MINUTE)
+                world.requests.clear()
+                _say("a minute later")
+            else:
+                _say(json.dumps(_asked(world)))
+
+
+def _asked(world: World) -> list[Asked]:
+    """But for tokens, which are asked for once in half an hour."""
+    found = [one for one in world.requests if one.api != "token"]
+    return [(one.method, one.path, one.body.decode()) for one in found]
 
 
 def _say(text: str) -> None:
