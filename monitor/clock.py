@@ -1,7 +1,8 @@
 """Time, injected: the only place that reads the machine's clock.
 
-Knows no instance and no network. `InstanceClock` keeps an instance's own time from measured offsets,
-so that a server whose clock is off by minutes makes no run late.
+Knows no instance and no network. `InstanceClock` tells an instance's own time by measured offsets, so
+that a server whose clock is off by minutes makes no run late. That its time never steps back is kept by
+the cursor of its history.
 """
 
 from __future__ import annotations
@@ -88,25 +89,35 @@ class ManualClock:
 
 
 class InstanceClock:
-    """An instance's time: the agent's clock plus the median of the last offsets; never steps back."""
+    """An instance's time, by the offsets its answers show: the median of the last few is believed."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._offsets: deque[timedelta] = deque(maxlen=5)
-        self._latest: datetime | None = None
 
     def observe(self, offset: timedelta | None) -> None:
         if offset is not None:
             self._offsets.append(offset)
 
     @property
+    def is_known(self) -> bool:
+        return bool(self._offsets)
+
+    @property
     def offset(self) -> timedelta:
+        """How far the instance is ahead of us; zero below `TRUSTED_OFFSET`."""
         if not self._offsets:
             return timedelta()
-        middle = timedelta(seconds=median(offset.total_seconds() for offset in self._offsets))
-        return middle if abs(middle) > TRUSTED_OFFSET else timedelta()
+        return _trusted(timedelta(seconds=median(one.total_seconds() for one in self._offsets)))
 
-    def now(self) -> datetime:
-        now = self._clock.now() + self.offset
-        self._latest = now if self._latest is None else max(now, self._latest)
-        return self._latest
+    def earliest(self, ours: datetime) -> datetime:
+        """What the instance's clock showed at least when ours showed that.
+
+        The last offset counts beside the median: where our own clock has just jumped, only that one
+        knows, and a time claimed to be seen must not lie in the instance's future.
+        """
+        latest = _trusted(self._offsets[-1]) if self._offsets else timedelta()
+        return ours + min(self.offset, latest)
+
+
+def _trusted(offset: timedelta) -> timedelta:
+    return offset if abs(offset) > TRUSTED_OFFSET else timedelta()

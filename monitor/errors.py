@@ -26,6 +26,7 @@ class Reason(StrEnum):
     SERVER = "server"  # 5xx
     NOT_FOUND = "not_found"  # 404
     REFUSED = "refused"  # 4xx: the request itself was not accepted
+    STOPPING = "stopping"  # nobody's fault: the agent ends
     PROTOCOL = "protocol"  # an answer that is no answer: HTML, broken JSON, wrong shape
 
 

@@ -28,10 +28,15 @@ from monitor.sfcc import JobsApi, Page
 
 log = logging.getLogger(__name__)
 
+SAID_KEPT = 1000
+
 _BAD = frozenset({Outcome.FAILED, Outcome.ABORTED})
 
-LAG = timedelta(minutes=2)
-"""The search index shows a run late: each window begins this much before the last one ended."""
+LAG = timedelta(minutes=6)
+"""The search index may show a run minutes late: each window begins this much before the last one ended."""
+
+FLOOR = timedelta(minutes=5)
+"""Adapters may begin a window this much earlier: what is known from there on is not parsed again."""
 
 SLICE = timedelta(days=1)
 """Longer gaps are read in slices of this length, each stored before the next is asked for."""
@@ -39,10 +44,14 @@ SLICE = timedelta(days=1)
 FIRST_READ = timedelta(days=26)
 """Failed runs stay 25 days on the platform, good ones 5: older than this there is nothing."""
 
-COVERED_AT_FIRST = timedelta(days=5)
+READABLE = timedelta(days=5)
+"""How far back a read finds all runs: coverage claims no more."""
 
-LOOKUPS = 50
+LOOKUPS = 100
 """Runs looked up by id in one poll at most; the rest has its turn in the next ones."""
+
+_HOPELESS = frozenset(Reason) - {Reason.NOT_FOUND, Reason.REFUSED, Reason.PROTOCOL, Reason.SERVER}
+"""Reasons that the next look-up would meet as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,8 @@ class PollResult:
 class _Gathered:
     """What one poll has read so far.
 
-    bare: runs that ended badly in a step the answer did not name, with the `version` they came in.
+    bare: runs that ended badly and whose failed step or log the answer left out, with the `version`
+        they came in.
     """
 
     seen: set[RunId] = field(default_factory=set)
@@ -97,7 +107,7 @@ class Poller:
         self._api = api
         self._policy = policy
         self._clock = clock
-        self._time = InstanceClock(clock)
+        self._time = InstanceClock()
         self._max_age = max_age
         self._mask = mask
         self._stopping = stopping
@@ -107,129 +117,169 @@ class Poller:
 
     def poll(self) -> PollResult:
         """Never raises for what the instance does; database errors pass through."""
-        began = self._clock.monotonic()
-        started = self._time.now()
+        began, asked_at = self._clock.monotonic(), self._clock.now()
         try:
-            stored, judged = self._read_and_judge(started)
+            stored, judged = self._read_and_judge(asked_at)
         except StoppingError:
-            return self._failure(started, began, Reason.NETWORK, "ended early, the agent is stopping")
+            return self._failure(asked_at, began, Reason.STOPPING, "ended early, the agent is stopping")
         except SfccError as error:
             with self._engine.begin() as connection:
                 at = self._clock.now()
                 cursors.failed(connection, self.instance, at=at, reason=error.reason, message=str(error))
-            return self._failure(started, began, error.reason, str(error))
-        finally:
-            self._time.observe(self._api.clock_offset)
+            return self._failure(asked_at, began, error.reason, str(error))
+        self._judged_all = True
         seconds = self._clock.monotonic() - began
-        return PollResult(self.instance, started, seconds, stored, judged.opened, judged.resolved)
+        return PollResult(self.instance, asked_at, seconds, stored, judged.opened, judged.resolved)
 
-    def _failure(self, started: datetime, began: float, reason: Reason, message: str) -> PollResult:
+    def _failure(self, asked_at: datetime, began: float, reason: Reason, message: str) -> PollResult:
         seconds = self._clock.monotonic() - began
-        return PollResult(self.instance, started, seconds, reason=reason, message=message)
+        return PollResult(self.instance, asked_at, seconds, reason=reason, message=message)
 
-    def _read_and_judge(self, started: datetime) -> tuple[int, Judged]:
+    def _read_and_judge(self, asked_at: datetime) -> tuple[int, Judged]:
         with reading(self._engine) as connection:
             cursor = cursors.load(connection, self.instance)
+        if cursor.first_poll_at is None:
+            with self._engine.begin() as connection:
+                cursor = cursors.asked(connection, self.instance, asked_at)
+        if not self._time.is_known:
+            self._time.observe(cursor.clock_skew)
         gathered = _Gathered()
-        since = self._catch_up(cursor, started, gathered)
+        since = self._catch_up(cursor, asked_at, gathered)
         last: Page | None = None
         for page in self._api.recent(since, self._known(since)):
             if last is not None:  # one page is in memory, however long the gap is
-                self._store(last, gathered)
+                self._store(last, cursor, gathered)
             last = page
             gathered.running |= page.running
             self._note(page, gathered)
-        rest = [*(last.executions if last else ()), *self._look_up(cursor, gathered)]
+        found = self._look_up(cursor, gathered)
+        seen_until = self._time.earliest(asked_at)
         with self._engine.begin() as connection:
-            return self._commit(connection, rest, gathered, started)
+            stored = gathered.stored + sum(
+                self._keep(connection, runs, cursor, seen_until)
+                for runs in (last.executions if last else (), found)
+            )
+            return stored, self._commit(connection, gathered, seen_until)
 
-    def _catch_up(self, cursor: Cursor, started: datetime, gathered: _Gathered) -> datetime:
+    def _catch_up(self, cursor: Cursor, asked_at: datetime, gathered: _Gathered) -> datetime:
         """Reads a long gap slice by slice; returns where the search for the present has to begin."""
+        present = asked_at + self._time.offset
         done = max((at for at in (cursor.seen_until, cursor.read_until) if at is not None), default=None)
-        at = started - FIRST_READ if done is None else done - LAG
-        while started - at > SLICE:
+        first = at = present - FIRST_READ if done is None else min(done, present) - LAG
+        while present - at > SLICE:
             until = at + SLICE
-            for page in self._api.started(at, until, self._known(at)):
+            for page in self._api.between(at, until, self._known(at)):
                 self._note(page, gathered)
-                self._store(page, gathered)
+                self._store(page, cursor, gathered)
             with self._engine.begin() as connection:
                 cursors.read_until(connection, self.instance, until)
-            log.info("%s: read up to %s UTC", self.instance, f"{until:%Y-%m-%d %H:%M}")
+            log.debug("%s: read up to %s UTC", self.instance, f"{until:%Y-%m-%d %H:%M}")
             at = until
-        return at
+        return at if at == first else at - LAG
 
     def _known(self, since: datetime) -> dict[RunId, str]:
         with reading(self._engine) as connection:
-            return history.versions(connection, self.instance, since)
+            return history.versions(connection, self.instance, since - FLOOR)
 
     def _note(self, page: Page, gathered: _Gathered) -> None:
         if self._stopping():
             raise StoppingError("ended early")
+        self._time.observe(self._api.clock_offset)
         gathered.seen |= page.seen
-        bad = [run for run in page.executions if run.steps is None and self._judge.outcome(run) in _BAD]
-        gathered.bare |= {run.run_id: run.version for run in bad}
+        gathered.bare |= {run.run_id: run.version for run in page.executions if self._is_bare(run)}
         for sentence in page.unreadable:
-            if sentence not in self._said:  # the same odd document comes with every poll
-                self._said.add(sentence)
-                log.warning("%s: %s", self.instance, sentence)
+            self._say_once(sentence)
 
-    def _store(self, page: Page, gathered: _Gathered) -> None:
+    def _is_bare(self, run: Execution) -> bool:
+        """Whether an alert about it would lack what a look-up by id may bring."""
+        if self._judge.outcome(run) not in _BAD:
+            return False
+        no_log = run.log_file_path is None and run.is_log_file_existing is not False
+        return run.steps is None or no_log
+
+    def _store(self, page: Page, cursor: Cursor, gathered: _Gathered) -> None:
         if page.executions:  # some have nothing but the noise of system jobs
             with self._engine.begin() as connection:
-                gathered.stored += self._keep(connection, page.executions, self._time.now())
+                gathered.stored += self._keep(
+                    connection, page.executions, cursor, self._time.earliest(self._clock.now())
+                )
 
-    def _keep(self, connection: Connection, runs: Iterable[Execution], seen_at: datetime) -> int:
-        backfill = not cursors.load(connection, self.instance).first_read_done
-        clean = (masked(run, self._mask) for run in runs)
-        return history.store(
-            connection, self.instance, clean, seen_at=seen_at, backfill=backfill, judge=self._judge
+    def _keep(
+        self, connection: Connection, runs: Iterable[Execution], cursor: Cursor, seen_at: datetime
+    ) -> int:
+        """History is what had ended before the first poll began; what fails during a first read is news."""
+        before = None if cursor.first_read_done else self._first_asked(cursor)
+        parts: dict[bool, list[Execution]] = {True: [], False: []}
+        for run in runs:
+            parts[before is not None and run.ended is not None and run.ended <= before].append(
+                masked(run, self._mask)
+            )
+        return sum(
+            history.store(
+                connection, self.instance, part, seen_at=seen_at, backfill=backfill, judge=self._judge
+            )
+            for backfill, part in parts.items()
+            if part
         )
 
+    def _first_asked(self, cursor: Cursor) -> datetime:
+        return (cursor.first_poll_at or self._clock.now()) + self._time.offset
+
     def _look_up(self, cursor: Cursor, gathered: _Gathered) -> list[Execution]:
-        """By id: active runs that the answer left out, failed ones that a retry may have marked since, and
-        after the first read those whose failed step is not known."""
+        """By id: failed runs whose step or log is not known, failed ones that a retry may have marked since,
+        and active ones that the answer left out. What cannot be looked up costs the poll nothing."""
         with reading(self._engine) as connection:
-            since = self._time.now() - self._policy.retry_wait
+            since = self._time.earliest(self._clock.now()) - self._policy.retry_wait
             waiting = history.awaiting_retry(connection, self.instance, since)
             active = history.active(connection, self.instance)
-        wanted = {run.run_id: "" for run in (*active, *waiting) if run.run_id not in gathered.seen}
-        if cursor.first_read_done:
-            wanted |= gathered.bare
+        active.sort(key=lambda run: (run.last_seen is not None, run.last_seen, run.id))
+        unseen = [run for run in (*waiting, *active) if run.run_id not in gathered.seen]
+        wanted = gathered.bare if cursor.first_read_done else {}
+        wanted = wanted | {run.run_id: "" for run in unseen}
         found = []
         for (job_id, execution_id), version in list(wanted.items())[:LOOKUPS]:
             if self._stopping():
                 raise StoppingError("ended early")
-            answer = self._api.execution(job_id, execution_id)
+            try:
+                answer = self._api.execution(job_id, execution_id)
+            except SfccError as error:
+                self._say_once(f"a run could not be looked up ({error.reason}): {error}")
+                if error.reason in _HOPELESS:
+                    break
+                continue
             if answer is None:
                 gathered.gone.append(RunKey(self.instance, job_id, execution_id))
             else:  # under the version of the search, or it would look changed there for ever
                 found.append(replace(answer, version=version or answer.version))
         return found
 
-    def _commit(
-        self, connection: Connection, rest: Iterable[Execution], gathered: _Gathered, started: datetime
-    ) -> tuple[int, Judged]:
+    def _say_once(self, sentence: str) -> None:
+        """The same trouble comes with every poll."""
+        if len(self._said) > SAID_KEPT:
+            self._said.clear()
+        if sentence not in self._said:
+            self._said.add(sentence)
+            log.warning("%s: %s", self.instance, sentence)
+
+    def _commit(self, connection: Connection, gathered: _Gathered, seen_until: datetime) -> Judged:
         before = cursors.load(connection, self.instance)
-        stored = gathered.stored + self._keep(connection, rest, started)
         for key in gathered.gone:
-            history.mark_missing(connection, key, seen_at=started, judge=self._judge)
-        covered_from = before.seen_until or started - COVERED_AT_FIRST
-        cursors.cover(connection, self.instance, covered_from, started)
+            history.mark_missing(connection, key, seen_at=seen_until, judge=self._judge)
+        readable = seen_until - READABLE
+        cursors.cover(connection, self.instance, max(before.seen_until or readable, readable), seen_until)
         cursors.complete(
             connection,
             self.instance,
-            seen_until=started,
+            seen_until=seen_until,
             at=self._clock.now(),
             running=len(gathered.running),
             clock_skew=self._time.offset,
         )
-        judged = judge(
+        return judge(
             connection,
             self.instance,
             self._policy,
             now=self._clock.now(),
             judged_until=before.seen_until if self._judged_all else None,
-            late=before.seen_until is not None and started - before.seen_until > self._max_age,
+            late=before.seen_until is not None and seen_until - before.seen_until > self._max_age,
         )
-        self._judged_all = True
-        return stored, judged

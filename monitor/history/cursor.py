@@ -24,6 +24,7 @@ from monitor.model import Interval
 class Cursor:
     """One instance's state of reading.
 
+    first_poll_at: when it was first asked, by our clock.
     seen_until: the instance's time at the start of the last complete read.
     read_until: while catching up, everything that started before it is stored.
     change: number of the last stored change; judged_change: detection has seen these.
@@ -33,6 +34,7 @@ class Cursor:
 
     instance: str
     first_read_done: bool = False
+    first_poll_at: datetime | None = None
     seen_until: datetime | None = None
     read_until: datetime | None = None
     change: int = 0
@@ -64,6 +66,7 @@ def save(conn: Connection, cursor: Cursor) -> None:
     kept = replace(
         cursor,
         first_read_done=cursor.first_read_done or stored.first_read_done,
+        first_poll_at=stored.first_poll_at or cursor.first_poll_at,
         seen_until=_later(stored.seen_until, cursor.seen_until),
         read_until=_later(stored.read_until, cursor.read_until),
         change=max(stored.change, cursor.change),
@@ -75,6 +78,15 @@ def save(conn: Connection, cursor: Cursor) -> None:
         row = {field.name: getattr(kept, field.name) for field in fields(kept)}
         row["clock_skew"] = ticks(kept.clock_skew)
         conn.execute(update(cursors).where(cursors.c.instance == cursor.instance).values(row))
+
+
+def asked(conn: Connection, instance: str, at: datetime) -> Cursor:
+    """A poll begins; `at` is our own time."""
+    cursor = load(conn, instance)
+    if cursor.first_poll_at is None:
+        save(conn, replace(locked(conn, instance), first_poll_at=at))
+        cursor = load(conn, instance)
+    return cursor
 
 
 def read_until(conn: Connection, instance: str, until: datetime) -> None:

@@ -21,6 +21,7 @@ def merge(stored: Execution | None, seen: Execution, *, seen_at: datetime, backf
     merged = replace(
         newest,
         steps=_steps(stored, newest),
+        log_file_path=newest.log_file_path or stored.log_file_path,
         missing=0,
         backfilled=stored.backfilled,
         first_seen=_earliest(stored.first_seen, seen_at),

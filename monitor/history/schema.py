@@ -25,6 +25,7 @@ cursors = Table(
     metadata,
     Column("instance", Text, primary_key=True),
     Column("first_read_done", Boolean, nullable=False, server_default=text("false")),
+    Column("first_poll_at", Instant),  # when this instance was first asked, by our clock
     Column("seen_until", Instant),  # the instance's time at the start of the last complete read
     Column("read_until", Instant),  # catching up: everything that started before is stored
     Column("change", BigInteger, nullable=False, server_default="0"),  # counts stored changes

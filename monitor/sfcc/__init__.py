@@ -37,8 +37,8 @@ class JobsApi(Protocol):
         """Runs that started or ended since then, and whatever is active now, however old."""
         ...
 
-    def started(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
-        """Runs that started in [since, until), oldest first: for catching up."""
+    def between(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
+        """Runs that started or ended in [since, until), oldest first: for catching up."""
         ...
 
     def execution(self, job_id: str, execution_id: str) -> Execution | None:

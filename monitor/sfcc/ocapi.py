@@ -69,7 +69,7 @@ class OcapiJobs:
         self._login = login
         self._keep = keep
         self._now = now
-        self._form = 0
+        self._form = {"recent": 0, "between": 0}
 
     @property
     def clock_offset(self) -> timedelta | None:
@@ -77,25 +77,11 @@ class OcapiJobs:
 
     def recent(self, since: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
         """Runs that started or ended since then, and whatever is active now, however old."""
-        forms = search.recent_forms(since)
-        for number in range(self._form, len(forms)):
-            pages = self._pages(forms[number], known)
-            try:
-                first = next(pages, None)
-            except SfccError as error:
-                simpler = number + 1 < len(forms)
-                if error.status == 400 and error.fault_type and simpler:
-                    continue
-                raise
-            self._form = number
-            if first is not None:
-                yield first
-                yield from pages
-            return
+        return self._simplest("recent", search.recent_forms(since), known)
 
-    def started(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
-        """Runs that started in [since, until), oldest first."""
-        return self._pages((search.started_query(since, until),), known)
+    def between(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
+        """Runs that started or ended in [since, until), oldest first."""
+        return self._simplest("between", search.between_forms(since, until), known)
 
     def execution(self, job_id: str, execution_id: str) -> Execution | None:
         """One run by id; None where the platform says that it does not exist."""
@@ -116,6 +102,25 @@ class OcapiJobs:
             text = f"asked for run {execution_id} of {job_id}, got run {found.id} of {found.job_id}"
             raise SfccError(Reason.PROTOCOL, text)
         return found
+
+    def _simplest(
+        self, kind: str, forms: tuple[tuple[search.Query, ...], ...], known: Mapping[RunId, str]
+    ) -> Iterator[Page]:
+        """By the first form that the instance takes, which is remembered."""
+        for number in range(self._form[kind], len(forms)):
+            pages = self._pages(forms[number], known)
+            try:
+                first = next(pages, None)
+            except SfccError as error:
+                simpler = number + 1 < len(forms)
+                if error.status == 400 and error.fault_type and simpler:
+                    continue
+                raise
+            self._form[kind] = number
+            if first is not None:
+                yield first
+                yield from pages
+            return
 
     def _pages(self, queries: tuple[search.Query, ...], known: Mapping[RunId, str]) -> Iterator[Page]:
         given: dict[RunId, str] = {}
@@ -214,8 +219,8 @@ def _key(hit: _Hit) -> str:
 
 
 def _sentence(hit: _Hit, error: wire.UnreadableError) -> str:
-    where = f" ({error.where})" if error.where else ""
-    return f"hit {hit.position} of the job search{where} was left out: {error}"
+    where = error.where or f"at position {hit.position}"  # which changes, and would be news at each poll
+    return f"a hit of the job search ({where}) was left out: {error}"
 
 
 def _segment(text: str) -> str:

@@ -1,9 +1,10 @@
 """Reading a search page by page while its rows move underneath.
 
-Knows positions and rows; knows no HTTP and no document beyond what `key` tells of it. A page is asked
-for with its first row laid over the last row read: when that row is still where it was, nothing was
-skipped. When it is not, rows came or went before it, and reading goes back until a page begins with the
-row that stood there before. Servers may give fewer rows than asked for, down to one.
+Knows positions and rows; knows no HTTP and no document beyond what `key` tells of it. Each page is
+asked for with its first rows laid over the last rows read: when it begins with a row that was read
+before, nothing was skipped. When it does not, rows before it went away, and reading goes back a page.
+Rows that come in before the ones already read are left to the next search. Servers may give fewer rows
+than asked for, down to one.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from monitor.errors import Reason, SfccError
 
 Row = TypeVar("Row")
 
-MAX_PAGES = 1000
-MAX_MOVES = 20
-"""How often rows may be found moved in one search; a search that never stands still is no answer."""
+OVERLAP = 20
+"""One row of so many is laid over the last page: a few may go away meanwhile without a step back."""
+
+MAX_PAGES = 5000
+MAX_IDLE = 50
+"""Pages in a row that bring nothing new: a search that never moves on is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +34,45 @@ class Slice(Generic[Row]):
 
 
 def read_all(fetch: Callable[[int], Slice[Row]], key: Callable[[Row], str]) -> Iterator[list[Row]]:
-    """Every row, a list for each page; rows may come twice when they moved, and only then.
+    """Every row, a list for each page that brings new ones; each row once.
 
     `fetch` gives the rows from a position on. Raises `SfccError` when there is no end to it.
     """
-    order: list[str] = []  # the key of the row that stood at each position when it was read
-    start, length, moves = 0, 1, 0
-    overlapping = True
+    seen: set[str] = set()
+    start = end = idle = 0
+    step, went_back = 1, False
     for _ in range(MAX_PAGES):
         part = fetch(start)
-        if start < len(order) and (not part.rows or key(part.rows[0]) != order[start]):
-            moves += 1
-            if moves > MAX_MOVES:
-                break
-            start = max(0, start - length)
-            del order[start + 1 if start else 0 :]
-            continue
-        fresh = part.rows[len(order) - start :]
-        length = max(len(part.rows), 1)
-        order += [key(row) for row in fresh]
-        if fresh:
-            yield list(fresh)
-        overlapping = overlapping and len(part.rows) > 1
-        if not part.rows or (part.total is not None and len(order) >= part.total):
-            return
-        start = len(order) - 1 if overlapping else len(order)
+        if start < end and (not part.rows or key(part.rows[0]) not in seen):
+            start, went_back, idle = max(0, start - step), True, idle + 1
+            end = end if start else 0
+        else:
+            fresh = _unseen(part.rows, key, seen)
+            if fresh:
+                yield fresh
+            reached = start + len(part.rows)
+            if reached >= part.total if part.total is not None else not part.rows:
+                return
+            if not fresh and reached <= end and not went_back:
+                return  # fewer than promised
+            step = max(len(part.rows), 1)
+            end, went_back, idle = reached, False, 0 if fresh else idle + 1
+            start = end - (max(1, step // OVERLAP) if len(part.rows) > 1 else 0)
+        if idle > MAX_IDLE:
+            break
     raise SfccError(
         Reason.PROTOCOL,
-        f"the search for job runs came to no end ({len(order)} rows read): its rows keep moving",
+        f"the search for job runs came to no end ({len(seen)} rows read): its rows keep moving",
         retryable=True,
     )
+
+
+def _unseen(rows: Sequence[Row], key: Callable[[Row], str], seen: set[str]) -> list[Row]:
+    """Those not read before, which they are from now on."""
+    fresh = []
+    for row in rows:
+        name = key(row)
+        if name not in seen:
+            seen.add(name)
+            fresh.append(row)
+    return fresh

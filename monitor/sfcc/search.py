@@ -31,10 +31,15 @@ def recent_forms(since: datetime) -> tuple[tuple[Query, ...], ...]:
     return (combined,), (_filtered(either), active_query()), (_filtered(began), active_query())
 
 
-def started_query(since: datetime, until: datetime) -> Query:
-    """What began in [since, until)."""
+def between_forms(since: datetime, until: datetime) -> tuple[tuple[Query, ...], ...]:
+    """Two ways to ask for what began or ended in [since, until), best first: some runs have no start time.
+
+    The second one asks for what began only.
+    """
     bounds = {"from": _instant(since), "to": _instant(until), "to_inclusive": False}
-    return _filtered(_range("start_time", bounds))
+    began, ended = _range("start_time", bounds), _range("end_time", bounds)
+    either = {"bool_filter": {"operator": "or", "filters": [began, ended]}}
+    return (_filtered(either),), (_filtered(began),)
 
 
 def active_query() -> Query:

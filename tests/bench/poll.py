@@ -25,7 +25,7 @@ def compare(repeats: int) -> Comparison:
     with busy_instance() as instance, tempfile.TemporaryDirectory() as directory:
         clock = ManualClock(START)
         app = App(_settings(instance.url, Path(directory)), clock=clock, notifiers={})
-        poller = app._pollers["production"]  # noqa: SLF001 - `App.poll` also publishes, which is no part of it
+        poller = app._pollers["production"]  # `App.poll` also publishes, which is no part of it
         session = _logged_in(instance.url)
 
         def ours() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+import requests
 from click.testing import CliRunner
 from sqlalchemy import Engine
 
@@ -283,6 +284,38 @@ def test_the_settings_of_nobody_are_json(line: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(line.split())
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+# -- simulate --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--https-port", "0"]], ids=["http", "https too"])
+def test_a_simulated_instance_says_where_it_is_answers_and_ends_when_told(
+    bare: Path, options: list[str]
+) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "simulate", "--scenario", "quiet", "--port", "0", *options],
+        cwd=bare,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        url = process.stdout.readline().strip().removeprefix("SFCC_SERVER=")
+        assert process.stderr.readline() == "serving until Ctrl-C\n"
+        login = (DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)
+        grant = {"grant_type": "client_credentials"}
+        assert requests.post(f"{url}/dwsso/oauth2/access_token", grant, auth=login, timeout=10).ok
+        process.terminate()
+        assert process.wait(10) == 0
+        rest = process.stdout.read()
+    finally:
+        process.kill()
+        process.communicate()
+    assert f"SFCC_CLIENT_ID={DEMO_CLIENT_ID}\n" in rest
+    assert ("https://127.0.0.1:" in rest) == bool(options)
 
 
 # -- pipes -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from monitor.app import App
 from monitor.errors import Reason
 from monitor.history import cursor as cursors
@@ -205,14 +207,103 @@ def test_system_jobs_that_explain_others_are_kept_and_not_judged(night: Night) -
     assert night.titles == []
 
 
-def test_a_clock_that_is_ten_minutes_ahead_loses_nothing(night: Night) -> None:
-    night.world.quirks.clock_skew = timedelta(minutes=10)
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_an_instance_whose_clock_is_off_loses_no_run_however_short(night: Night, minutes: int) -> None:
+    night.world.quirks.clock_skew = timedelta(minutes=minutes)
+    app = night.agent()
+    for number in range(12):
+        night.turn(app)
+        night.world.start(f"import-{number}").finish(code="ERROR")
+        if number == 6:
+            app = night.agent()
+    night.turn(app)
+    assert len(outcomes(app)) == 12
+
+
+def test_our_own_clock_jumping_an_hour_ahead_for_one_poll_loses_nothing(night: Night) -> None:
     app = night.agent()
     night.turn(app)
+    night.clock.advance(timedelta(hours=1))
+    night.turn(app)
+    night.clock.advance(timedelta(hours=-1))
+    for number in range(12):
+        night.world.start(f"import-{number}").finish(code="ERROR")
+        night.turn(app)
+    assert len(outcomes(app)) == 12
+
+
+def test_a_search_index_that_lags_five_minutes_loses_no_run_of_a_few_seconds(night: Night) -> None:
+    night.world.quirks.index_lag = timedelta(minutes=5)
+    app = night.agent()
+    for number in range(12):
+        night.turn(app)
+        night.world.start(f"import-{number}").finish(code="ERROR")
+    for _ in range(6):
+        night.turn(app)
+    assert len(outcomes(app)) == 12
+
+
+def test_a_client_that_may_search_but_not_look_up_tells_failures_all_the_same(night: Night) -> None:
+    night.world.permissions.execution = False
+    night.world.quirks.steps_in_hits = False
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import", retry=(0, 1)).finish(code="ERROR")
+    night.world.start("other").finish(code="ERROR")
+    assert night.turn(app).complete
+    assert night.titles == ["failed: other on production"]
+    night.turn(app, minutes=75)
+    assert sorted(night.titles) == ["failed: import on production", "failed: other on production"]
+
+
+def test_a_log_path_the_search_keeps_back_is_looked_up(night: Night) -> None:
+    night.world.quirks.log_path_in_hits = False
+    app = night.agent()
     night.turn(app)
     night.world.start("import").finish(code="ERROR")
     night.turn(app)
+    night.turn(app)
+    assert [len(message.files) for message in night.chat.sent] == [1]
+
+
+def test_what_fails_while_the_first_read_keeps_failing_is_told(night: Night) -> None:
+    app = night.agent()
+    night.world.start("old").finish(code="ERROR")
+    night.world.permissions.search = False
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    night.turn(app)
+    night.world.permissions.search = True
+    night.turn(app)
     assert night.titles == ["failed: import on production"]
+
+
+def test_a_run_without_a_start_that_ended_during_a_stop_of_days_is_found(night: Night) -> None:
+    night.turn(night.agent())
+    night.pass_time(hours=30)
+    ended = night.world.now()
+    night.world.put(
+        {
+            "id": "77",
+            "job_id": "import",
+            "execution_status": "aborted",
+            "status": "ABORTED",
+            "end_time": f"{ended:%Y-%m-%dT%H:%M:%S.000Z}",
+        }
+    )
+    night.pass_time(hours=30)
+    app = night.agent()
+    night.turn(app)
+    assert outcomes(app) == ["aborted"]
+
+
+def test_coverage_claims_no_more_than_the_platform_keeps(night: Night) -> None:
+    night.turn(night.agent())
+    night.pass_time(days=12)
+    app = night.agent()
+    night.turn(app)
+    with reading(app.engine) as connection:
+        assert len(cursors.coverage(connection, "production")) == 2
 
 
 def test_a_failed_run_whose_steps_the_search_keeps_back_is_told_with_its_step(night: Night) -> None:

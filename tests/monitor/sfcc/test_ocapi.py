@@ -188,7 +188,7 @@ def test_one_odd_hit_does_not_cost_the_page(world: World, connection: Connection
     (page,) = connection.jobs.recent(world.now() - HOUR, {})
     assert ids([page]) == [good.id]
     assert page.unreadable == (
-        "hit 1 of the job search (execution 77) was left out: it has no usable job_id",
+        "a hit of the job search (execution 77) was left out: it has no usable job_id",
     )
 
 
@@ -262,7 +262,7 @@ def test_an_instance_that_refuses_every_search_is_asked_in_the_best_way_again(
 def test_catching_up_reads_a_half_open_span_oldest_first(world: World, connection: Connection) -> None:
     runs = {minutes: ran(world, ago=minutes * MINUTE) for minutes in (50, 40, 30, 20)}
     since, until = world.now() - 40 * MINUTE, world.now() - 20 * MINUTE
-    assert ids(connection.jobs.started(since, until, {})) == [runs[40].id, runs[30].id]
+    assert ids(connection.jobs.between(since, until, {})) == [runs[40].id, runs[30].id]
 
 
 def test_nothing_found_may_come_without_a_list(world: World, connection: Connection) -> None:

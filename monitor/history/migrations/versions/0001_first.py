@@ -36,6 +36,7 @@ def _cursors() -> None:
         "cursors",
         sa.Column("instance", sa.Text(), primary_key=True),
         sa.Column("first_read_done", sa.Boolean(), nullable=False, server_default=sa.text("false")),
+        sa.Column("first_poll_at", sa.BigInteger()),
         sa.Column("seen_until", sa.BigInteger()),
         sa.Column("read_until", sa.BigInteger()),
         sa.Column("change", sa.BigInteger(), nullable=False, server_default="0"),
