@@ -26,7 +26,7 @@ from alerts.routing import Route, RoutingPolicy
 from monitor import __version__, snapshot
 from monitor.access import connection, masking_by
 from monitor.clock import Clock, SystemClock
-from monitor.errors import StateError
+from monitor.errors import Reason, StateError
 from monitor.history import retention
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.trouble import state_errors
@@ -109,9 +109,13 @@ class App:
     # Steps: each complete in itself.
 
     def poll(self, instance: str) -> PollResult:
-        with state_errors(self.engine.url):
-            result = self._pollers[instance].poll()
-            self.publish(instance)
+        try:
+            with state_errors(self.engine.url):
+                result = self._pollers[instance].poll()
+                self.publish(instance)
+        except Exception:  # a locked state, a defect of ours: whoever trusts the metrics has to know
+            self.collector.down(instance)
+            raise
         self.metrics.observe_poll(instance, result.seconds)
         _log_poll(result)
         if result.opened or result.resolved:
@@ -137,7 +141,9 @@ class App:
             self.publish_outbox()
             self._retain()
         for one in result.notifications:
-            log.info("queued %s (%s): %d incidents", one.id, one.kind, len(one.incidents))
+            names = ", ".join(f"{about.condition} {about.name}" for about in one.incidents[:5])
+            more = f" and {len(one.incidents) - 5} more" if len(one.incidents) > 5 else ""
+            log.info("queued a message (%s): %s%s", one.kind, names, more)
         if result.notifications:
             self._wake(*self.notifiers)
         return result.waiting > 0
@@ -242,6 +248,8 @@ class App:
             loop = self._loops.get(name)
             if loop is not None and self.clock.monotonic() - loop.last_turn > LOOP_ALIVE_SECONDS:
                 return f"the {name} loop has not turned for {LOOP_ALIVE_SECONDS:.0f} s"
+        if self._rounds is not None and not self._rounds.alive:
+            return "a thread that polls has ended"
         try:
             with state_errors(self.engine.url), reading(self.engine) as connection:
                 connection.execute(text("SELECT 1"))
@@ -287,10 +295,13 @@ def _routing(settings: Settings, targets: tuple[str, ...]) -> RoutingPolicy:
 
 
 def _log_poll(result: PollResult) -> None:
+    """What changed nothing is worth a line to those only who look for trouble: there is one every minute."""
     if result.complete:
-        log.info(
-            "%s: polled in %.1f s: %d runs changed, %d incidents opened, %d resolved",
+        news = result.stored or result.opened or result.resolved
+        log.log(
+            logging.INFO if news else logging.DEBUG,
+            "%s: polled in %.1f s: runs new or changed %d, incidents opened %d, resolved %d",
             *(result.instance, result.seconds, result.stored, result.opened, result.resolved),
         )
-    else:
+    elif result.reason is not Reason.STOPPING:
         log.warning("%s: poll failed (%s): %s", result.instance, result.reason, result.message)

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from monitor.clock import Clock
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, StoppingError
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,11 @@ class Rounds:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether every worker is at it; a long step is no reason for worry, a dead thread is."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         self._stopping.set()
 
@@ -137,6 +142,9 @@ def attempt(name: str, step: Callable[[], object]) -> bool:
     """Whether the step ran through; what it raised is in the log."""
     try:
         step()
+    except StoppingError:
+        log.debug("%s: ended early, the agent is stopping", name)
+        return False
     except MonitorError as error:
         log.error("%s: %s", name, error)  # noqa: TRY400 - the text says it all; no traceback for a full disk
         return False

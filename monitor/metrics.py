@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics
@@ -104,6 +104,12 @@ class StateCollector(Collector):
             instances = {**self._instances, snapshot.instance: snapshot}
             self._instances = dict(sorted(instances.items()))
 
+    def down(self, instance: str) -> None:
+        """Its last poll came to nothing, for a reason of our own; all else that was published stands."""
+        with self._publishing:
+            before = self._instances.get(instance, InstanceSnapshot(instance))
+            self._instances = {**self._instances, instance: replace(before, up=False)}
+
     def publish_outbox(self, targets: Mapping[str, OutboxSnapshot]) -> None:
         self._outbox = dict(targets)
 
@@ -175,7 +181,7 @@ class AgentMetrics:
     def _pre_create(self, targets: tuple[str, ...]) -> None:
         """A counter that appears with its first error hides that error from `rate`."""
         for api in ("token", "ocapi", "webdav"):
-            for outcome in ("ok", *Reason):
+            for outcome in ("ok", *(set(Reason) - {Reason.STOPPING})):  # no request ends by that
                 self._requests.labels(api, outcome)
         for outcome in LOG_OUTCOMES:
             self._logs.labels(outcome)

@@ -175,6 +175,8 @@ class Poller:
                 cursors.read_until(connection, self.instance, until)
             log.debug("%s: read up to %s UTC", self.instance, f"{until:%Y-%m-%d %H:%M}")
             at = until
+        if at != first:
+            log.info("%s: caught up since %s UTC", self.instance, f"{first:%Y-%m-%d %H:%M}")
         return at if at == first else at - LAG
 
     def _known(self, since: datetime) -> dict[RunId, str]:
