@@ -181,7 +181,7 @@ class AgentMetrics:
     def _pre_create(self, targets: tuple[str, ...]) -> None:
         """A counter that appears with its first error hides that error from `rate`."""
         for api in ("token", "ocapi", "webdav"):
-            for outcome in ("ok", *(set(Reason) - {Reason.STOPPING})):  # no request ends by that
+            for outcome in ("ok", *(one for one in Reason if one is not Reason.STOPPING)):
                 self._requests.labels(api, outcome)
         for outcome in LOG_OUTCOMES:
             self._logs.labels(outcome)
