@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from alerts.model import Incident, Json, Notification, NotificationKind, Severity
+from alerts.model import EndsBy, Incident, Json, Notification, NotificationKind, Severity
 
 _INSTANTS = ("starts_at", "updated_at", "ends_at")
 
@@ -37,6 +37,7 @@ def incident_fields(incident: Incident) -> dict[str, Any]:
         "resolution": incident.resolution,
         "attachments": list(incident.attachments),
         "quiet": incident.quiet,
+        "ends_by": incident.ends_by.value,
     }
 
 
@@ -61,6 +62,7 @@ def incident(fields: Mapping[Any, Any]) -> Incident:
         resolution=fields["resolution"],
         attachments=tuple(fields["attachments"]),
         quiet=fields["quiet"],
+        ends_by=EndsBy(fields.get("ends_by", EndsBy.ABSENCE)),
     )
 
 

@@ -34,6 +34,9 @@ def dispatch(
     conn: Connection, policy: RoutingPolicy, now: datetime, new_id: Callable[[], str]
 ) -> DispatchResult:
     waiting = load(conn, policy, now)
+    if waiting is not None and _is_ahead(waiting, now):
+        store.bring_back(conn, now)
+        waiting = load(conn, policy, now)
     if waiting is None:
         return DispatchResult()
     decided = plan(waiting, policy, now, new_id)
@@ -68,10 +71,12 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
 
 
 def backlogs(conn: Connection, policy: RoutingPolicy) -> tuple[Backlog, ...]:
-    """What each target has not taken yet: rows of the outbox, and groups that still wait to become one."""
+    """What each target of the policy has not taken: rows of the outbox, groups that wait to become one."""
+    known = {target for route in policy.routes for target in route.targets}
     counts: Counter[str] = Counter()
     oldest: dict[str, datetime] = {}
-    for one in (*outbox.backlogs(conn), *_undispatched(conn, policy)):
+    rows = (one for one in outbox.backlogs(conn) if one.target in known)
+    for one in (*rows, *_undispatched(conn, policy)):
         counts[one.target] += one.count
         oldest[one.target] = min(one.oldest, oldest.get(one.target, one.oldest))
     return tuple(Backlog(target, counts[target], oldest[target]) for target in sorted(counts))
@@ -95,7 +100,12 @@ def _undispatched(conn: Connection, policy: RoutingPolicy) -> Sequence[Backlog]:
 def _repeats(conn: Connection, policy: RoutingPolicy, now: datetime) -> Collection[str]:
     if policy.repeat_interval <= timedelta(0):
         return ()
-    return store.groups_to_repeat(conn, now - policy.repeat_interval)
+    return store.groups_to_repeat(conn, now - policy.repeat_interval, now)
+
+
+def _is_ahead(waiting: Waiting, now: datetime) -> bool:
+    """Whether something is said to lie in the future: the clock was set back, and it would wait as long."""
+    return any(at > now for at in (*(event.at for event in waiting.events), *waiting.groups.values()))
 
 
 def _keys(incidents: Collection[Incident], policy: RoutingPolicy) -> set[str]:

@@ -14,12 +14,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerts.model import EventKind, Finding, Incident, IncidentEvent
+from alerts.model import EndsBy, EventKind, Finding, Incident, IncidentEvent
 
 KNOWN = "known"
 """Why an incident is quiet whose every fact was told before."""
 
+UNJUDGED = "no longer judged: the history it stood on was pruned or the settings changed"
+"""How an incident ended whose end would have been a fact, and whose finding is merely gone."""
+
 CAUSES_KEPT = 20
+FILES_KEPT = 5
 
 Fact = tuple[str, str]
 """(fingerprint, occurrence)"""
@@ -35,13 +39,21 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has to be written. An incident is in one list at most; one in `opened` may be over already."""
+    """What has to be written. An incident is in one list at most; one in `opened` may be over already.
+
+    files: references that messages about these changes would carry.
+    """
 
     opened: tuple[Incident, ...] = ()
     updated: tuple[Incident, ...] = ()
     resolved: tuple[Incident, ...] = ()
     events: tuple[IncidentEvent, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def wanted(self) -> list[str]:
+        """Files to fetch: of announced incidents that opened, changed or ended with something new."""
+        return list(dict.fromkeys(self.files))
 
     def __bool__(self) -> bool:
         return any((self.opened, self.updated, self.resolved, self.events, self.occurrences))
@@ -88,6 +100,7 @@ class _Diff:
         self._resolved: list[Incident] = []
         self._events: list[IncidentEvent] = []
         self._occurrences: list[Occurrence] = []
+        self._files: list[str] = []
 
     def changes(self) -> Changes:
         return Changes(
@@ -96,6 +109,7 @@ class _Diff:
             tuple(self._resolved),
             tuple(self._events),
             tuple(self._occurrences),
+            tuple(self._files),
         )
 
     def subject(self, mark: str, findings: Sequence[Finding], incident: Incident | None) -> None:
@@ -114,7 +128,7 @@ class _Diff:
         if incident is not None and continuing is not None:
             self._go_on(incident, continuing)
         elif incident is not None and ended is None:
-            self._end(incident, None)
+            self._vanish(incident)
         if holding is not None and continuing is None:
             self._open(mark, holding)
 
@@ -138,6 +152,7 @@ class _Diff:
         self._opened.append(incident)
         self._remember(mark, news, incident)
         if quiet is None:
+            self._files.extend(finding.attachments)
             self._event(incident, EventKind.OPENED)
             if finding.ends_at:
                 self._event(incident, EventKind.RESOLVED)
@@ -149,20 +164,28 @@ class _Diff:
         for kind in kinds:
             self._event(after, kind)
 
-    def _end(self, incident: Incident, finding: Finding | None) -> None:
-        """By a finding that says when, or because nothing holds any more."""
-        after, kinds = (incident, ()) if finding is None else self._advanced(incident, finding)
-        ends_at = finding.ends_at if finding and finding.ends_at else self._now
-        after = replace(
-            after,
-            ends_at=max(ends_at, incident.starts_at),
-            resolution=finding.resolution if finding else "",
-            updated_at=self._now,
-        )
+    def _end(self, incident: Incident, finding: Finding) -> None:
+        """By a finding that says when."""
+        after, kinds = self._advanced(incident, finding)
+        ends_at = max(finding.ends_at or self._now, incident.starts_at)
+        after = replace(after, ends_at=ends_at, resolution=finding.resolution, updated_at=self._now)
         self._resolved.append(after)
         for kind in kinds:
             self._event(after, kind)
         if after.quiet is None:
+            self._event(after, EventKind.RESOLVED)
+
+    def _vanish(self, incident: Incident) -> None:
+        """Nothing holds any more. Where only a fact tells of an end, nobody must be told that it is over."""
+        unjudged = incident.ends_by is EndsBy.FACT
+        after = replace(
+            incident,
+            ends_at=max(self._now, incident.starts_at),
+            resolution=UNJUDGED if unjudged else "",
+            updated_at=self._now,
+        )
+        self._resolved.append(after)
+        if after.quiet is None and not unjudged:
             self._event(after, EventKind.RESOLVED)
 
     def _advanced(self, incident: Incident, finding: Finding) -> tuple[Incident, tuple[EventKind, ...]]:
@@ -178,12 +201,18 @@ class _Diff:
             kinds = (EventKind.OPENED,)
         elif quiet is None and new_cause and finding.quiet is None:
             kinds = (EventKind.CAUSE,)
+        if quiet is None:
+            fresh = bool(news or kinds)
+            self._files.extend(
+                ref for ref in finding.attachments if fresh or ref not in incident.attachments
+            )
         after = replace(
             _incident(
                 incident.id, incident.fingerprint, finding, incident.count + len(news), quiet, self._now
             ),
             starts_at=incident.starts_at,
             causes=causes,
+            attachments=_files(incident, finding),
             ends_at=None,
             resolution="",
         )
@@ -233,9 +262,16 @@ def _incident(
         updated_at=now,
         ends_at=max(finding.ends_at, finding.since) if finding.ends_at else None,
         resolution=finding.resolution if finding.ends_at else "",
-        attachments=tuple(finding.attachments),
+        attachments=tuple(finding.attachments)[-FILES_KEPT:],
         quiet=quiet,
+        ends_by=finding.ends_by,
     )
+
+
+def _files(incident: Incident, finding: Finding) -> tuple[str, ...]:
+    """Those of earlier findings stay, for as long as the newest is not there."""
+    earlier = (ref for ref in incident.attachments if ref not in finding.attachments)
+    return (*earlier, *finding.attachments)[-FILES_KEPT:]
 
 
 def _same(before: Incident, after: Incident) -> bool:

@@ -28,6 +28,13 @@ class Severity(StrEnum):
         return (Severity.CRITICAL, Severity.WARNING, Severity.INFO).index(self)
 
 
+class EndsBy(StrEnum):
+    """How the end of something is known."""
+
+    FACT = "fact"  # a finding with `ends_at` says so; one that is merely gone was not seen to end
+    ABSENCE = "absence"  # it is over when nobody finds it any more
+
+
 def fingerprint(condition: str, labels: Mapping[str, str]) -> str:
     """What makes two findings the same thing: the condition and its labels, in any order."""
     text = json.dumps([condition, sorted(labels.items())], ensure_ascii=False)
@@ -48,6 +55,7 @@ class Finding:
     evidence: the numbers and ids that decided it, for machines.
     attachments: references to files wanted with the message, newest last.
     quiet: why nobody is told (yet), in one word; None when it is news.
+    ends_by: FACT where a real end is always reported as a finding that is over.
     """
 
     source: str
@@ -66,6 +74,7 @@ class Finding:
     resolution: str = ""
     attachments: Sequence[str] = ()
     quiet: str | None = None
+    ends_by: EndsBy = EndsBy.ABSENCE
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +87,7 @@ class Incident:
 
     count: how many different occurrences it has seen. causes: every cause so far, oldest first.
     resolution: how it ended, one sentence; empty while it is open or where nobody knows.
+    attachments: of its newest findings, newest last; the older ones stand in for one that is not there.
     """
 
     id: str
@@ -99,6 +109,7 @@ class Incident:
     resolution: str = ""
     attachments: Sequence[str] = ()
     quiet: str | None = None
+    ends_by: EndsBy = EndsBy.ABSENCE
 
     @property
     def is_open(self) -> bool:
@@ -132,8 +143,11 @@ class AttachmentState(StrEnum):
 class Attachment:
     """A file kept for messages.
 
-    content: what may leave, already masked and cut; None when there is no file.
+    content: what may leave, already masked and cut; None when there is no file, and nothing of it where
+        only its existence was asked for.
     lines: its telling lines. note: what was cut or masked, or why there is no file.
+    about: what it is the file of, in words ("run 4711"). how: the command that shows it to a person. Both
+        are as `attachments.want` was told.
     """
 
     ref: str
@@ -142,6 +156,8 @@ class Attachment:
     lines: Sequence[str] = ()
     note: str = ""
     masked: int = 0
+    about: str = ""
+    how: str = ""
 
 
 class FetchFailed(Exception):  # noqa: N818 - reads as what happened
@@ -203,6 +219,7 @@ class BodyFormat(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     HTML = "html"
+    SLACK = "slack"  # mrkdwn: looks like Markdown and has no escapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ incidents = Table(
     Column("resolution", Text, nullable=False, server_default=""),
     Column("attachments", JsonText, nullable=False),
     Column("quiet", String(64)),
+    Column("ends_by", String(16), nullable=False, server_default="absence"),
     Index("ix_incidents_source_ends_at", "source", "ends_at"),
+    Index("ix_incidents_ends_at", "ends_at"),
     # Two agents on one state cannot both open the same thing.
     Index(
         "uq_incidents_open",
@@ -105,6 +107,7 @@ notifications = Table(
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("content", JsonText, nullable=False),
+    Index("ix_notifications_group_key", "group_key", "created_at"),
 )
 
 outbox = Table(
@@ -149,6 +152,8 @@ attachments = Table(
     Column("lines", JsonText, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     Column("masked", Integer, nullable=False, server_default="0"),
+    Column("about", Text, nullable=False, server_default=""),
+    Column("how", Text, nullable=False, server_default=""),
     Column("finished_at", Instant),
     Index("ix_attachments_state", "state", "next_attempt_at"),
 )

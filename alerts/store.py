@@ -6,6 +6,7 @@ Knows the tables of incidents, occurrences, events, groups and tellings; decides
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -61,12 +62,28 @@ def apply(conn: Connection, changes: Changes) -> None:
         conn.execute(insert(occurrences), [_occurrence_values(one) for one in changes.occurrences])
 
 
-def current(conn: Connection, resolved_since: datetime) -> list[Incident]:
-    """Open ones, and those resolved since; worst first, then the newest."""
-    rows = conn.execute(
-        select(incidents).where(or_(incidents.c.ends_at.is_(None), incidents.c.ends_at >= resolved_since))
+def abandon(conn: Connection, sources: Collection[str], now: datetime) -> tuple[Incident, ...]:
+    """Ends in silence what is open of a source that is not among these: nobody looks at it any more."""
+    rows = conn.execute(select(incidents).where(incidents.c.ends_at.is_(None))).mappings()
+    left = [one for one in map(codec.incident, rows) if one.source not in sources]
+    over = tuple(
+        replace(one, ends_at=max(now, one.starts_at), updated_at=now, resolution="no longer watched")
+        for one in left
     )
-    found = [codec.incident(row) for row in rows.mappings()]
+    apply(conn, Changes(resolved=over))
+    return over
+
+
+def current(
+    conn: Connection, resolved_since: datetime, *, source: str | None = None
+) -> list[Incident]:
+    """Open ones, and those resolved since, of one source or of all; worst first, then the newest."""
+    mine = () if source is None else (incidents.c.source == source,)
+    found: list[Incident] = []
+    # Two questions: with both in one, no index would answer it.
+    for wanted in (incidents.c.ends_at.is_(None), incidents.c.ends_at >= resolved_since):
+        rows = conn.execute(select(incidents).where(*mine, wanted))
+        found += [codec.incident(row) for row in rows.mappings()]
     return sorted(found, key=lambda one: (one.severity.rank, -one.starts_at.timestamp(), one.id))
 
 
@@ -143,8 +160,15 @@ def save_groups(conn: Connection, changed: Mapping[str, datetime], before: Mappi
             raise Conflict("another agent has just told the same group")
 
 
-def groups_to_repeat(conn: Connection, notified_before: datetime) -> list[str]:
-    """Groups told no later than that which still have an open critical incident."""
+def bring_back(conn: Connection, now: datetime) -> None:
+    """After the clock was set back: what lies in the future by it happened now."""
+    events = and_(incident_events.c.planned_at.is_(None), incident_events.c.at > now)
+    conn.execute(update(incident_events).where(events).values(at=now))
+    conn.execute(update(alert_groups).where(alert_groups.c.notified_at > now).values(notified_at=now))
+
+
+def groups_to_repeat(conn: Connection, notified_before: datetime, now: datetime) -> list[str]:
+    """Groups told no later than that, or later than now, which still have an open critical incident."""
     rows = conn.execute(
         select(alert_groups.c.key)
         .distinct()
@@ -154,7 +178,7 @@ def groups_to_repeat(conn: Connection, notified_before: datetime) -> list[str]:
             incidents.c.ends_at.is_(None),
             incidents.c.severity == Severity.CRITICAL.value,
             tellings.c.resolved_told_at.is_(None),
-            alert_groups.c.notified_at <= notified_before,
+            or_(alert_groups.c.notified_at <= notified_before, alert_groups.c.notified_at > now),
         )
     )
     return [row.key for row in rows]

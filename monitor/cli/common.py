@@ -1,23 +1,38 @@
-"""What commands share: settings, the state, output as a table for people or JSON for programs."""
+"""What commands share: settings, the state, moments, JSON. Imports nothing heavy before it is needed."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from sqlalchemy import Engine
 
-from monitor.errors import SettingsError
-from monitor.settings import Loaded, Settings, load
-from monitor.settings.duration import parse_duration
+from monitor.errors import MonitorError, SettingsError
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from monitor.settings import Loaded, Settings
+
+Item = TypeVar("Item")
+
+NO_INSTANCE = (
+    "no SFCC instance is given: set SFCC_SERVER, SFCC_CLIENT_ID and SFCC_CLIENT_SECRET, "
+    "or name [[instances]] in a settings file; `sfcc-job-monitor demo` needs neither"
+)
+
+
+def _take_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.find_root().obj = value
+
 
 output_option = click.option(
     "-o",
@@ -26,10 +41,19 @@ output_option = click.option(
     default="table",
     help="For people, or for programs.",
 )
+config_option = click.option(
+    "--config",
+    metavar="PATH",
+    expose_value=False,
+    callback=_take_config,
+    help="Settings, where not named before the command.",
+)
 
 
 def settings_of(ctx: click.Context) -> Loaded:
     """The settings the command line names; warnings go to stderr."""
+    from monitor.settings import load
+
     loaded = load(ctx.find_root().obj, os.environ, Path.cwd())
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -37,7 +61,7 @@ def settings_of(ctx: click.Context) -> Loaded:
 
 
 def state_of(settings: Settings) -> Engine:
-    """The prepared state; raises StateError."""
+    """The prepared state, made where there is none; raises StateError."""
     from monitor.history.engine import open_state, prepare
 
     engine = open_state(settings.state)
@@ -45,13 +69,19 @@ def state_of(settings: Settings) -> Engine:
     return engine
 
 
+def existing_state_of(settings: Settings) -> Engine:
+    """For commands that only read: a state that nobody has filled tells nothing, and is not made by asking."""
+    file = _sqlite_file(settings.state)
+    if file is not None and _is_missing(file):
+        raise MonitorError(
+            f"there is no state at {file}; has `run` or `poll` been started with these settings?"
+        )
+    return state_of(settings)
+
+
 def need_instances(settings: Settings) -> None:
     if not settings.instances:
-        problem = (
-            "no SFCC instance is given: set SFCC_SERVER, SFCC_CLIENT_ID and SFCC_CLIENT_SECRET, "
-            "or name [[instances]] in a settings file; `sfcc-job-monitor demo` needs neither"
-        )
-        raise SettingsError([problem])
+        raise SettingsError([NO_INSTANCE])
 
 
 class Moment(click.ParamType[datetime]):
@@ -60,6 +90,8 @@ class Moment(click.ParamType[datetime]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        from monitor.settings.duration import parse_duration
+
         if isinstance(value, datetime):
             return value
         try:
@@ -70,66 +102,94 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail(
-                f"{value!r} is no duration (2h), date (2026-11-23) or instant (2026-11-23T02:00Z)", param, ctx
+                f"{value!r} is no duration (90s, 5m, 2h, 30d), date (2026-11-23) "
+                "or instant (2026-11-23T02:00Z)",
+                param,
+                ctx,
             )
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+since_option = click.option(
+    "--since",
+    type=Moment(),
+    help="A duration back from now, in s, m, h or d (90s, 5m, 2h, 30d), a date or an instant; "
+    "both are UTC where they name no zone.",
+)
+until_option = click.option("--until", type=Moment(), help="The same.")
+
+
+def need_order(since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and since > until:
+        raise click.UsageError(
+            f"--since ({instant(since)}) is after --until ({instant(until)}): nothing can lie between them"
+        )
+
+
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=_plain, indent=None if _piped() else 2))
+    """Instants end in Z, whoever wrote them."""
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    click.echo(text)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
-    """Aligned columns; one line to stderr where there is nothing to show."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    count = 0
-    for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        count += 1
-    if count == 0:
-        click.echo(empty, err=True)
-        return
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+def instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def moment_text(at: datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+def seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
 
 
-def duration_text(duration: timedelta | None) -> str:
-    if duration is None:
-        return ""
-    seconds = int(duration.total_seconds())
-    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
-    return f"{hours}:{minutes:02}:{seconds:02}"
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-_STYLES: Mapping[str, str] = {
-    "failed": "red",
-    "aborted": "red",
-    "critical": "red",
-    "degraded": "yellow",
-    "warning": "yellow",
-    "active": "cyan",
-    "ok": "green",
-}
+def watched(items: Iterable[Item], noun: str) -> Iterator[Item]:
+    """The same; how many there were so far is said at a terminal, once it takes more than a second."""
+    begun = time.monotonic()
+    said = False
+    for count, item in enumerate(items, start=1):
+        yield item
+        if count % 1000 == 0 and sys.stderr.isatty() and time.monotonic() - begun > 1:
+            click.echo(f"\r{plural(count, noun)} …", nl=False, err=True)
+            said = True
+    if said:
+        click.echo("\r\x1b[K", nl=False, err=True)
+
+
+_UTC_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return instant(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str) and _UTC_INSTANT.fullmatch(value):
+        return value.replace("+00:00", "Z")
+    return value
 
 
-def _piped() -> bool:
-    return not sys.stdout.isatty()
+def _sqlite_file(state: str) -> Path | None:
+    """None for a state that is no plain file."""
+    from sqlalchemy import make_url
+
+    url = make_url(state)
+    plain = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:")
+    return Path(url.database) if plain and url.database else None
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # there may be one: opening it says what is in the way
+        return False
+    return False

@@ -8,15 +8,17 @@ import tempfile
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from pydantic import SecretStr
 
 from alerts.model import Capabilities, Message
-from monitor import logs
-from monitor.app import App
-from monitor.clock import ScaledClock
-from monitor.settings import InstanceSettings, Settings
+from monitor.cli.addresses import need_free
+from monitor.cli.signals import leave, stop_event
+
+if TYPE_CHECKING:
+    from monitor.app import App
+    from monitor.settings import Settings
 
 SPEED = 60.0
 TICK = 6.0
@@ -52,11 +54,14 @@ class ConsoleNotifier:
 @click.option("--listen", default="127.0.0.1:9985", show_default=True, help="Where the metrics are served.")
 def demo(seconds: float | None, listen: str) -> None:
     """A night of Akeneo imports on a simulated instance, sixty times as fast, and the agent watching it."""
-    from monitor.cli.run import leave, stop_event
+    stop = stop_event()
+    from monitor import logs
+    from monitor.app import App
+    from monitor.clock import ScaledClock
     from monitor.simulator import SCENARIOS, Simulator
     from monitor.simulator import ScaledClock as WorldClock
 
-    stop = stop_event()
+    _check(listen)
     logs.configure("error", "text")
     start = datetime.now(UTC).replace(hour=1, minute=58, second=0, microsecond=0)
     click.echo("preparing a simulated instance with five days of history …", err=True)
@@ -76,7 +81,23 @@ def demo(seconds: float | None, listen: str) -> None:
     leave(clean=clean)
 
 
+def _check(listen: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from monitor.settings.values import Listen
+
+    try:
+        TypeAdapter(Listen).validate_python(listen)
+    except ValidationError as error:
+        raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, such as 127.0.0.1:9985") from error
+    host, _, port = listen.rpartition(":")
+    need_free(host.strip("[]"), int(port), of_host="--listen", of_port="--listen")
+
+
 def _settings(server: str, state: str, listen: str) -> Settings:
+    from pydantic import SecretStr
+
+    from monitor.settings import InstanceSettings, Settings
     from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
     for name in [name for name in os.environ if name.startswith("SFCC_MONITOR_")]:

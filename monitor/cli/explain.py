@@ -1,4 +1,4 @@
-"""`explain`: what is decided about a job, with its numbers and reasons."""
+"""`explain`: what is decided about a job, with its reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from monitor.cli.common import output_option, print_json, settings_of, state_of
+from monitor.cli.common import config_option, existing_state_of, output_option, print_json, settings_of
 from monitor.errors import MonitorError
 
 
@@ -14,19 +14,26 @@ from monitor.errors import MonitorError
 @click.argument("job")
 @click.option("--instance", metavar="NAME", help="Where several instances have the job.")
 @output_option
+@config_option
 @click.pass_context
 def explain(ctx: click.Context, job: str, instance: str | None, output: str) -> None:
-    """What is decided about JOB, by the same functions the agent uses, and why."""
-    from monitor.detect.explain import document
-    from monitor.explanation import explanations, page
+    """What is decided about JOB, by the same functions the agent uses, and why. Times are UTC."""
+    from monitor.cli import known
+    from monitor.explanation import document, explanations, page
+    from monitor.history.engine import reading
 
     settings = settings_of(ctx).settings
-    engine = state_of(settings)
+    engine = existing_state_of(settings)
+    with reading(engine) as connection:
+        known.need_instance(known.instances(connection, settings), instance)
+        known.need_job(connection, job, instance)
     found = explanations(engine, settings, job, instance, now=datetime.now(UTC))
     if not found:
-        raise MonitorError(f"nothing is known of the job {job!r}; `sfcc-job-monitor jobs` lists those known")
+        raise MonitorError(f"{job!r} was imported only: nothing is judged before the first complete poll")
     if output == "json":
         print_json([document(one) for one in found])
         return
-    for one in found:
+    for number, one in enumerate(found):
+        if number:
+            click.echo()
         click.echo(page(one))

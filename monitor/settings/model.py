@@ -214,6 +214,7 @@ class Settings(Table):
     log_wait: Duration = timedelta(seconds=30)
     log_keep: PositiveDuration = timedelta(days=30)
     history_keep: PositiveDuration = timedelta(days=400)
+    forget_after: PositiveDuration = timedelta(days=30)
     max_age: PositiveDuration = timedelta(hours=6)
     apprise_urls: AppriseUrls = []
     redact: RedactSettings = Field(default_factory=RedactSettings)

@@ -193,7 +193,9 @@ def _incidents() -> None:
         sa.Column("resolution", sa.Text(), nullable=False, server_default=""),
         sa.Column("attachments", sa.JSON(), nullable=False),
         sa.Column("quiet", sa.String(64)),
+        sa.Column("ends_by", sa.String(16), nullable=False, server_default="absence"),
     )
+    op.create_index("ix_incidents_ends_at", "incidents", ["ends_at"])
     op.create_index("ix_incidents_source_ends_at", "incidents", ["source", "ends_at"])
     op.create_index(
         "uq_incidents_open",
@@ -268,6 +270,7 @@ def _notifications() -> None:
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
     )
+    op.create_index("ix_notifications_group_key", "notifications", ["group_key", "created_at"])
 
 
 def _outbox() -> None:
@@ -315,6 +318,8 @@ def _attachments() -> None:
         sa.Column("lines", sa.JSON(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False, server_default=""),
         sa.Column("masked", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("about", sa.Text(), nullable=False, server_default=""),
+        sa.Column("how", sa.Text(), nullable=False, server_default=""),
         sa.Column("finished_at", sa.BigInteger()),
     )
     op.create_index("ix_attachments_state", "attachments", ["state", "next_attempt_at"])

@@ -1,0 +1,185 @@
+"""`poll`: one cycle of the agent, and an honest page about it: what was not read is not known to be well."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.common import (
+    config_option,
+    need_instances,
+    output_option,
+    plural,
+    print_json,
+    settings_of,
+)
+from monitor.cli.table import Column, print_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from alerts.model import Incident
+    from monitor.poll import PollResult
+
+COLUMNS = (
+    Column("severity", leaves=1),
+    Column("condition"),
+    Column("instance", leaves=2),
+    Column("job"),
+    Column("summary", leaves=3, prose=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Messages a target has not taken. given_up: nobody will try them again by themselves."""
+
+    target: str
+    count: int
+    reason: str
+    given_up: bool
+
+    @property
+    def sentence(self) -> str:
+        is_one = self.count == 1
+        waits = "waits" if is_one else "wait"
+        verb = f"{'was' if is_one else 'were'} given up" if self.given_up else waits
+        return f"{plural(self.count, 'message')} {verb} for {self.target}: {self.reason or 'not tried yet'}"
+
+
+@click.command(
+    epilog="Example, every five minutes by cron: */5 * * * * sfcc-job-monitor --config /etc/sfcc.toml poll"
+)
+@output_option
+@config_option
+@click.pass_context
+def poll(ctx: click.Context, output: str) -> None:
+    """One cycle: read every instance, judge, send what is due, and say what was found.
+
+    Exits 1 when a job needs attention and 3 when an instance could not be read.
+    """
+    from monitor import logs
+    from monitor.app import App
+
+    settings = settings_of(ctx).settings
+    need_instances(settings)
+    logs.configure("warning", settings.log_format)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_not_said_here)
+    app = App(settings)
+    started = app.clock.now()
+    results = app.poll_all()
+    app.settle(timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5))
+    found = app.open_incidents()
+    seen = _seen_until(app.engine)
+    undelivered = _undelivered(app.engine, started)
+    if output == "json":
+        print_json(_document(results, found, seen, undelivered))
+    else:
+        _print(results, found, seen)
+        for one in undelivered:
+            click.echo(one.sentence, err=True)
+    if any(not one.complete for one in results):
+        sys.exit(3)
+    sys.exit(1 if found else 0)
+
+
+def _is_not_said_here(record: logging.LogRecord) -> bool:
+    """This command says itself what came of each poll."""
+    return "poll failed" not in str(record.msg)
+
+
+def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mapping[str, datetime]) -> None:
+    for one in results:
+        text = f"{plural(one.stored, 'run')} new or changed" if one.complete else f"not read: {one.message}"
+        click.echo(f"{one.instance}: {text}", err=True)
+    read = [one.instance for one in results if one.complete]
+    blind = [one.instance for one in results if not one.complete]
+    if found or not blind:
+        rows = [(one.severity, one.condition, one.place, one.name, one.summary) for one in found]
+        print_table(COLUMNS, rows, empty="nothing is wrong")
+    elif read:
+        click.echo(f"nothing is wrong on {', '.join(read)}", err=True)
+    for name in blind:
+        line = f"not known: {name} could not be read"
+        if name in seen and any(one.source == name for one in found):
+            line += f"; what is open there is as of the last complete poll, {seen[name]:%Y-%m-%d %H:%M} UTC"
+        click.echo(line)
+
+
+def _seen_until(engine: Engine) -> dict[str, datetime]:
+    """The instance's time of the last complete poll, of each that ever had one."""
+    from monitor.history import stats
+    from monitor.history.engine import reading
+
+    with reading(engine) as connection:
+        cursors = stats.cursors(connection)
+    return {one.instance: one.seen_until for one in cursors if one.seen_until is not None}
+
+
+def _undelivered(engine: Engine, since: datetime) -> list[Undelivered]:
+    """What still waits, whenever it began to, and what was given up since then."""
+    from alerts import outbox
+    from alerts.outbox import RowState
+    from monitor.history.engine import reading
+
+    with reading(engine) as connection:
+        waiting = outbox.listing(connection, (RowState.PENDING, RowState.LEASED), limit=sys.maxsize)
+        dead = outbox.listing(connection, (RowState.DEAD,))
+    counts: Counter[tuple[str, bool]] = Counter()
+    reasons: dict[tuple[str, bool], str] = {}
+    for row in (*waiting, *(row for row in dead if row.finished_at and row.finished_at >= since)):
+        key = row.target, row.state is RowState.DEAD
+        counts[key] += 1
+        reasons.setdefault(key, row.last_error or "")
+    return [
+        Undelivered(target, count, reasons[target, given_up], given_up)
+        for (target, given_up), count in sorted(counts.items())
+    ]
+
+
+def _document(
+    results: Sequence[PollResult],
+    found: Sequence[Incident],
+    seen: Mapping[str, datetime],
+    undelivered: Sequence[Undelivered],
+) -> dict[str, Any]:
+    return {
+        "polls": [
+            {
+                "sfcc_instance": one.instance,
+                "complete": one.complete,
+                "reason": one.reason,
+                "message": one.message,
+                "seen_until": seen.get(one.instance),
+                "changed": one.stored,
+                "opened": one.opened,
+                "resolved": one.resolved,
+            }
+            for one in results
+        ],
+        "open": [
+            {
+                "id": one.id,
+                "sfcc_instance": one.labels.get("sfcc_instance", one.source),
+                "job_id": one.labels.get("job_id"),
+                "condition": one.condition,
+                "severity": one.severity,
+                "labels": dict(one.labels),
+                "since": one.starts_at,
+                "summary": one.summary,
+            }
+            for one in found
+        ],
+        "undelivered": [
+            {"target": one.target, "messages": one.count, "reason": one.reason, "given_up": one.given_up}
+            for one in undelivered
+        ],
+    }
