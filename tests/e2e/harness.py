@@ -185,7 +185,7 @@ class Agent:
                 self._output.append(line)
 
 
-def environment(server: str, state: Path, *targets: str) -> dict[str, str]:
+def environment(server: str, state: Path | str, *targets: str) -> dict[str, str]:
     """An instance by the official names, everything fast."""
     inherited = {
         name: value
