@@ -1,6 +1,6 @@
-"""Files kept for messages: wanted, fetched by a worker, stored compressed, loaded when a message leaves.
+"""Files kept for messages: wanted, fetched by workers, stored compressed, loaded when a message leaves.
 
-SQL on a given connection, and one step of the worker that fetches. No transaction is open while it does.
+SQL on a given connection, and one turn of the workers that fetch. No transaction is open while they do.
 A message waits for its file for seconds only; the file itself is tried for much longer, because the platform
 throws it away after some days and someone may ask for it.
 """
@@ -9,38 +9,69 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
+from alerts.crew import work_off
 from alerts.model import Attachment, AttachmentState, FetchFailed
 from alerts.schema import attachments
 
 MAX_STORED = 1024 * 1024
 """Bytes, compressed."""
 
+TURN = timedelta(minutes=2)
+"""After that much time of one turn no further file is begun: who calls wants to be heard of."""
+HOLD = timedelta(minutes=6)
+"""How long a file that is being fetched is left alone by other workers: longer than any reading takes."""
 _CHUNK = 400
-_HOLD = timedelta(minutes=2)
-"""How long a file that is being fetched is left alone by other workers."""
 _FIRST_RETRY = timedelta(seconds=5)
 _LAST_RETRY = timedelta(minutes=10)
 _TRIES = 40
 """With gaps of ten minutes at most: some six hours."""
+_LABEL = "no log: "
+"""What a reason may begin with; the message says it already."""
 
 log = logging.getLogger(__name__)
 
 
-def want(conn: Connection, refs: Iterable[str], now: datetime) -> None:
-    """Asks for files once; what is wanted, stored or failed already stays as it is."""
+def _unsaid(_ref: str) -> str:
+    return ""
+
+
+def want(
+    conn: Connection,
+    refs: Iterable[str],
+    now: datetime,
+    *,
+    about: Callable[[str], str] = _unsaid,
+    how: Callable[[str], str] = _unsaid,
+) -> None:
+    """Asks for files once; what is wanted, stored or failed already stays as it is.
+
+    about, how: what a reference is the file of, and the command that shows it; see Attachment.
+    """
     refs = list(dict.fromkeys(refs))
     there = states(conn, refs)
     for ref in (ref for ref in refs if ref not in there):
+        row = _new_row(ref, now) | {"about": about(ref), "how": how(ref)}
         try:
             with conn.begin_nested():
-                conn.execute(insert(attachments).values(_new_row(ref, now)))
+                conn.execute(insert(attachments).values(row))
         except IntegrityError:  # another agent has just asked for the same
             continue
 
@@ -64,8 +95,14 @@ def due(conn: Connection, now: datetime, limit: int = 10) -> list[str]:
         .limit(limit)
     ).all()
     held = (update(attachments).where(attachments.c.ref == ref, _is_due(now)) for ref in rows)
-    taken = [conn.execute(one.values(next_attempt_at=now + _HOLD)).rowcount for one in held]
+    taken = [conn.execute(one.values(next_attempt_at=now + HOLD)).rowcount for one in held]
     return [ref for ref, count in zip(rows, taken, strict=True) if count]
+
+
+def release(conn: Connection, ref: str, now: datetime) -> None:
+    """Gives a file back untried."""
+    held = and_(attachments.c.ref == ref, attachments.c.state == AttachmentState.WANTED.value)
+    conn.execute(update(attachments).where(held).values(next_attempt_at=now))
 
 
 def stored(conn: Connection, attachment: Attachment, now: datetime) -> None:
@@ -84,7 +121,8 @@ def stored(conn: Connection, attachment: Attachment, now: datetime) -> None:
 
 
 def failed(conn: Connection, ref: str, why: str, now: datetime) -> None:
-    values = {"state": AttachmentState.FAILED.value, "note": why, "finished_at": now}
+    note = why.removeprefix(_LABEL)
+    values = {"state": AttachmentState.FAILED.value, "note": note, "finished_at": now}
     conn.execute(update(attachments).where(attachments.c.ref == ref).values(values))
 
 
@@ -95,15 +133,21 @@ def later(conn: Connection, ref: str, why: str, now: datetime) -> None:
         failed(conn, ref, why, now)
         return
     gap = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts, 20))
-    values = {"attempts": attempts + 1, "next_attempt_at": now + gap, "note": why}
+    values = {"attempts": attempts + 1, "next_attempt_at": now + gap, "note": why.removeprefix(_LABEL)}
     conn.execute(update(attachments).where(attachments.c.ref == ref).values(values))
 
 
-def load(conn: Connection, refs: Collection[str]) -> dict[str, Attachment]:
-    """What is there. A file not fetched (yet) comes without content, its note saying why."""
+def load(conn: Connection, refs: Collection[str], *, content: bool = True) -> dict[str, Attachment]:
+    """What is there. A file not fetched (yet) comes without content, its note saying why.
+
+    content: without it a file that is there has none of its bytes: a hundred of them would fill the memory.
+    """
+    columns = [column for column in attachments.c if column is not attachments.c.content]
+    is_there = attachments.c.content.is_not(None).label("is_there")
+    wanted = select(*columns, is_there, *([attachments.c.content] if content else []))
     found: dict[str, Attachment] = {}
     for chunk in _chunks(refs):
-        rows = conn.execute(select(attachments).where(attachments.c.ref.in_(chunk))).mappings()
+        rows = conn.execute(wanted.where(attachments.c.ref.in_(chunk))).mappings()
         found.update((row["ref"], _attachment(row)) for row in rows)
     return found
 
@@ -114,21 +158,52 @@ def prune(conn: Connection, before: datetime) -> int:
 
 
 def fetch_due(
-    engine: Engine, fetch: Callable[[str], Attachment], now: Callable[[], datetime], limit: int = 10
+    engine: Engine,
+    fetch: Callable[[str], Attachment],
+    now: Callable[[], datetime],
+    limit: int = 50,
+    workers: int = 4,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    stop_on: tuple[type[Exception], ...] = (),
 ) -> int:
-    """One step of the worker. Answers how many files were tried; a bad one never stops the others."""
-    with engine.begin() as conn:
-        refs = due(conn, now(), limit)
-    for ref in refs:
-        _fetch_one(engine, ref, fetch, now)
-    return len(refs)
+    """One turn of the workers. Answers how many files were tried; a bad one never stops the others.
+
+    limit: files of one turn. stopping: true ends the turn after what is under way. stop_on: what `fetch`
+    raises when it was told to stop; the file is given back untried and the turn ends.
+    """
+    began = now()
+
+    def take() -> str | None:
+        with engine.begin() as conn:
+            return next(iter(due(conn, now(), limit=1)), None)
+
+    def enough(tried: int) -> bool:
+        return tried >= limit or stopping() or now() - began >= TURN
+
+    def do(ref: str) -> bool:
+        try:
+            _fetch_one(engine, ref, fetch, now, stop_on)
+        except stop_on:
+            with engine.begin() as conn:
+                release(conn, ref, now())
+            return False
+        return True
+
+    return work_off(take, do, workers=workers, enough=enough)
 
 
 def _fetch_one(
-    engine: Engine, ref: str, fetch: Callable[[str], Attachment], now: Callable[[], datetime]
+    engine: Engine,
+    ref: str,
+    fetch: Callable[[str], Attachment],
+    now: Callable[[], datetime],
+    stop_on: tuple[type[Exception], ...],
 ) -> None:
     try:
         attachment = fetch(ref)
+    except stop_on:
+        raise
     except FetchFailed as error:
         settle = failed if error.final else later
         with engine.begin() as conn:
@@ -144,7 +219,10 @@ def _fetch_one(
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(attachments.c.state == AttachmentState.WANTED.value, attachments.c.next_attempt_at <= now)
+    """A file further ahead than any pause lasts is one from before the clock was set back."""
+    ahead = attachments.c.next_attempt_at > now + max(HOLD, _LAST_RETRY)
+    ready = or_(attachments.c.next_attempt_at <= now, ahead)
+    return and_(attachments.c.state == AttachmentState.WANTED.value, ready)
 
 
 def _packed(attachment: Attachment) -> tuple[bytes | None, str]:
@@ -160,19 +238,22 @@ def _packed(attachment: Attachment) -> tuple[bytes | None, str]:
 def _attachment(row: RowMapping) -> Attachment:
     note = row["note"]
     if row["state"] == AttachmentState.WANTED:
-        note = " ".join(filter(None, ("It could not be fetched in time and is tried again.", note)))
-    content = row["content"]
+        note = f"not there in time, tried again{f' ({note})' if note else ''}"
+    packed = row.get("content")
+    content = b"" if row["is_there"] else None
     return Attachment(
         ref=row["ref"],
         name=row["name"],
-        content=None if content is None else gzip.decompress(content),
+        content=content if packed is None else gzip.decompress(packed),
         lines=tuple(row["lines"]),
         note=note,
         masked=row["masked"],
+        about=row["about"],
+        how=row["how"],
     )
 
 
-def _new_row(ref: str, now: datetime) -> Mapping[str, Any]:
+def _new_row(ref: str, now: datetime) -> dict[str, Any]:
     return {
         "ref": ref,
         "state": AttachmentState.WANTED.value,

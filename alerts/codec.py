@@ -90,6 +90,14 @@ def notification(row: Mapping[Any, Any]) -> Notification:
     )
 
 
+def incident_ids(content: Json) -> set[str]:
+    """Which incidents a notification is about; empty for content that makes no sense."""
+    try:
+        return {one["id"] for one in content["incidents"]}
+    except (KeyError, TypeError):
+        return set()
+
+
 def _with_texts(fields: dict[str, Any]) -> dict[str, Json]:
     return fields | {name: fields[name].isoformat() for name in _INSTANTS if fields[name]}
 

@@ -10,19 +10,20 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import attachments, outbox
-from alerts.model import Capabilities, DeliveryError, DeliveryReason, Message, Notification
+from alerts.model import Attachment, Capabilities, DeliveryError, DeliveryReason, Message, Notification
 from alerts.notifier import Notifier
 from alerts.outbox import Claimed
-from alerts.render import render
+from alerts.render import render, travelling
 from alerts.verdict import judge
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,10 @@ def _nothing(*_: object) -> None:
     pass
 
 
-def deliver_next(
+MARK_AGAIN = timedelta(seconds=1)
+
+
+def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a rehearsal replaces
     engine: Engine,
     notifier: Notifier,
     owner: str,
@@ -42,41 +46,57 @@ def deliver_next(
     observe: Callable[[float], object] = _nothing,
     jitter: Callable[[], float] = random.random,
     renew_every: timedelta = outbox.LEASE / 3,
+    pause: Callable[[float], object] = time.sleep,
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
 
     count(target, outcome) and observe(seconds from seen to taken) feed metrics. Raises only what the database
     raises: a bad message is put off, logged and counted like a failed one.
     """
-    with engine.begin() as conn:
-        row = outbox.claim(conn, notifier.name, owner, now())
-    if row is None:
-        return None
-    courier = _Courier(engine, owner, now, row, jitter, renew_every)
-    had_file = False
+    reason = None
+    while reason is None:
+        with engine.begin() as conn:
+            row = outbox.claim(conn, notifier.name, owner, now())
+        if row is None:
+            return None
+        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause)
+        reason = _deliver(courier, notifier, observe)
+    count(notifier.name, reason)
+    return reason
+
+
+def _deliver(
+    courier: _Courier, notifier: Notifier, observe: Callable[[float], object]
+) -> DeliveryReason | None:
+    """None when there is nothing in the message that this target should hear."""
+    row, had_file = courier.row, False
     try:
-        notification, message = courier.message(notifier.capabilities)
+        notification = courier.notification()
+        if not notification.incidents:
+            courier.drop()
+            return None
+        message = courier.message(notification, notifier.capabilities)
         had_file = bool(message.files)
         with courier.renewing():
             notifier.send(message)
     except DeliveryError as error:
         courier.failed(error, had_file=had_file)
-        reason = error.reason
+        return error.reason
     except SQLAlchemyError:
         raise  # the state's trouble, not the row's: its lease runs out
     except Exception as error:
         log.exception("target %s: row %d of the outbox cannot be sent", row.target, row.id)
-        reason = DeliveryReason.UNKNOWN
-        unforeseen = DeliveryError(reason, f"unforeseen: {type(error).__name__}", answered=had_file)
+        text = f"unforeseen: {type(error).__name__}"
+        unforeseen = DeliveryError(DeliveryReason.UNKNOWN, text, answered=had_file)
         courier.failed(unforeseen, had_file=had_file)
-    else:
-        observe(courier.taken(notification))
-        reason = DeliveryReason.SENT
-    count(row.target, reason)
-    return reason
+        return unforeseen.reason
+    observe(courier.taken(notification))
+    log.info("told %s: %s", row.target, " ".join(message.title.split()))
+    return DeliveryReason.SENT
 
 
-_PROBE = "with it the target did not answer in time."
+_PROBE = "with it the target did not answer in time"
+_UNHEARD = "not sent: the target was never told that it began"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +109,56 @@ class _Courier:
     row: Claimed
     jitter: Callable[[], float]
     renew_every: timedelta
+    pause: Callable[[float], object]
 
-    def message(self, capabilities: Capabilities) -> tuple[Notification, Message]:
+    def notification(self) -> Notification:
+        """Without the end of what this target does not know of."""
         with self.engine.begin() as conn:
-            notification = outbox.notification(conn, self.row.notification_id)
-            refs = {one.attachments[-1] for one in notification.incidents if one.attachments}
-            files = attachments.load(conn, refs)
+            found = outbox.notification(conn, self.row.notification_id)
+            unheard = outbox.unheard(conn, found, self.row.target)
+        return replace(found, incidents=tuple(one for one in found.incidents if one.id not in unheard))
+
+    def message(self, notification: Notification, capabilities: Capabilities) -> Message:
         tries = self.row.tries
         reason = tries.file_refused or (_PROBE if tries.probing else None)
-        return notification, render(notification, files, capabilities, file_refused=reason)
+        with_files = capabilities.files and reason is None
+        return render(
+            notification, self._files(notification, with_files=with_files), capabilities, file_refused=reason
+        )
+
+    def _files(self, notification: Notification, *, with_files: bool) -> dict[str, Attachment]:
+        """Of all what is known of them, and the content of those alone that travel."""
+        refs = {ref for one in notification.incidents for ref in one.attachments}
+        with self.engine.begin() as conn:
+            found = attachments.load(conn, refs, content=False)
+            if with_files:
+                found |= attachments.load(conn, travelling(notification, found))
+        return found
+
+    def drop(self) -> None:
+        with self.engine.begin() as conn:
+            outbox.dead(conn, self.row.id, self.owner, self.now(), self.row.tries, _UNHEARD)
+        log.warning("target %s: row %d is %s", self.row.target, self.row.id, _UNHEARD)
 
     def taken(self, notification: Notification) -> float:
         """Answers how long it took since it was seen, in seconds."""
         taken_at = self.now()
-        with self.engine.begin() as conn:
-            outbox.sent(conn, self.row.id, taken_at, self.row.tries.attempts + 1)
+        while not self._marked(taken_at):
+            self.pause(MARK_AGAIN.total_seconds())
         return max((taken_at - notification.seen_at).total_seconds(), 0.0)
+
+    def _marked(self, taken_at: datetime) -> bool:
+        """For as long as nobody else would send it: what is given up here is sent twice."""
+        try:
+            with self.engine.begin() as conn:
+                outbox.sent(conn, self.row.id, taken_at, self.row.tries.attempts + 1)
+        except SQLAlchemyError:
+            if not taken_at <= self.now() < taken_at + outbox.LEASE:
+                raise
+            said = "target %s: row %d was taken and cannot be marked yet; trying again"
+            log.warning(said, self.row.target, self.row.id)
+            return False
+        return True
 
     def failed(self, error: DeliveryError, *, had_file: bool) -> None:
         now, row = self.now(), self.row

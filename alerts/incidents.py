@@ -203,9 +203,7 @@ class _Diff:
             kinds = (EventKind.CAUSE,)
         if quiet is None:
             fresh = bool(news or kinds)
-            self._files.extend(
-                ref for ref in finding.attachments if fresh or ref not in incident.attachments
-            )
+            self._files.extend(ref for ref in finding.attachments if fresh or ref not in incident.attachments)
         after = replace(
             _incident(
                 incident.id, incident.fingerprint, finding, incident.count + len(news), quiet, self._now

@@ -50,7 +50,7 @@ class AppriseNotifier:
 
         self.name = name
         self.capabilities = _capabilities(service)
-        self._wire_format = service.resolve_format(self.capabilities.format.value).value
+        self._wire_format = _wire_format(service, self.capabilities.format)
         self._apprise = Apprise(asset=service.asset)
         self._apprise.add(service)
 
@@ -111,6 +111,8 @@ _READ_TIMEOUT_SECONDS = 20.0
 _MARKDOWN_SERVICES = frozenset({"NotifyDiscord", "NotifyMattermost", "NotifyZulip"})
 """Show everything as Markdown, whatever the library calls it."""
 
+_SLACK = "NotifySlack"
+
 _IMAGES_ONLY = frozenset(
     f"Notify{name}" for name in ("BlueSky", "GroupMe", "Mastodon", "Pushover", "PushSafer", "Twitter")
 )
@@ -119,9 +121,8 @@ _IMAGES_ONLY = frozenset(
 
 def _capabilities(service: Any) -> Capabilities:
     default = Capabilities()
-    markdown = type(service).__name__ in _MARKDOWN_SERVICES
     return Capabilities(
-        format=BodyFormat.MARKDOWN if markdown else BodyFormat(service.resolve_format(None).value),
+        format=_body_format(service),
         body_max_bytes=min(int(service.body_maxlen), default.body_max_bytes),
         title_max=max(int(service.title_maxlen), 0),
         files=_takes_files(service),
@@ -129,10 +130,25 @@ def _capabilities(service: Any) -> Capabilities:
     )
 
 
+def _body_format(service: Any) -> BodyFormat:
+    name, form = type(service).__name__, BodyFormat(service.resolve_format(None).value)
+    if name == _SLACK and form is BodyFormat.MARKDOWN:
+        return BodyFormat.SLACK
+    return BodyFormat.MARKDOWN if name in _MARKDOWN_SERVICES else form
+
+
+def _wire_format(service: Any, form: BodyFormat) -> str:
+    if form is not BodyFormat.SLACK:
+        return str(service.resolve_format(form.value).value)
+    # The text is Slack's own already; the library would take it for Markdown and translate it.
+    service.dialect_convert = lambda body, *_, **__: body
+    return BodyFormat.MARKDOWN.value
+
+
 def _takes_files(service: Any) -> bool:
     """Slack says that it does, and drops them in every mode but the bot's."""
     name = type(service).__name__
-    slack_without_bot = name == "NotifySlack" and service.mode != "bot"
+    slack_without_bot = name == _SLACK and service.mode != "bot"
     return bool(service.attachment_support) and name not in _IMAGES_ONLY and not slack_without_bot
 
 

@@ -12,11 +12,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from alerts import codec
 from alerts.model import Notification, NotificationKind
-from alerts.schema import notifications, outbox
+from alerts.schema import notifications, outbox, tellings
 from alerts.verdict import Tries
 
 LEASE = timedelta(seconds=30)
@@ -29,7 +42,15 @@ class RowState(StrEnum):
     DEAD = "dead"
 
 
-_UNDELIVERED = outbox.c.state.in_([RowState.PENDING.value, RowState.LEASED.value])
+# Written into the statement: SQLite uses a partial index only for what it can read there.
+_UNDELIVERED = outbox.c.state.in_(
+    bindparam(
+        "undelivered",
+        [RowState.PENDING.value, RowState.LEASED.value],
+        expanding=True,
+        literal_execute=True,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +120,7 @@ def claim(
     """The oldest due row of this target, unless an earlier one of its group is still on its way."""
     table = outbox.c
     rows = conn.execute(
-        select(table.id, table.group_key, _due(now).label("due"))
+        select(table.id, table.group_key, _due(now, lease).label("due"))
         .where(table.target == target, _UNDELIVERED)
         .order_by(table.id)
     )
@@ -125,17 +146,9 @@ def sent(conn: Connection, row_id: int, now: datetime, attempts: int) -> None:
 
 
 def retry(conn: Connection, row_id: int, owner: str, at: datetime, tries: Tries) -> bool:
-    return bool(
-        _mine(
-            conn,
-            row_id,
-            owner,
-            **_released(),
-            **_history(tries),
-            state=RowState.PENDING.value,
-            next_attempt_at=at,
-        )
-    )
+    """`lease_until` stays: it says when the last try was, see `_due`."""
+    waits = {"lease_owner": None, "state": RowState.PENDING.value, "next_attempt_at": at}
+    return bool(_mine(conn, row_id, owner, **_history(tries), **waits))
 
 
 def dead(conn: Connection, row_id: int, owner: str, now: datetime, tries: Tries, reason: str) -> bool:
@@ -155,6 +168,37 @@ def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
     gone = [owner for owner in owners if owner is not None and owner_is_gone(owner)]
     freed = update(outbox).where(_UNDELIVERED, leased, outbox.c.lease_owner.in_(gone))
     return conn.execute(freed.values(state=RowState.PENDING.value, **_released())).rowcount if gone else 0
+
+
+def orphans(conn: Connection, targets: Collection[str], now: datetime) -> tuple[Row, ...]:
+    """Gives up what waits for targets that are not among these: nobody would ever send it."""
+    waiting = or_(outbox.c.state == RowState.PENDING.value, _due(now, LEASE))
+    rows = conn.execute(select(outbox.c.id, outbox.c.target).where(_UNDELIVERED, waiting))
+    gone = {row.id: row.target for row in rows if row.target not in targets}
+    for row_id, target in gone.items():
+        reason = f"the target {target} is no longer in the settings; `outbox retry` sends it again once it is"
+        given_up = _finished(RowState.DEAD, now) | {"last_error": reason}
+        conn.execute(update(outbox).where(outbox.c.id == row_id, waiting).values(given_up))
+    listed = _listed(outbox.c.id.in_(sorted(gone))) if gone else None
+    return () if listed is None else tuple(map(_row, conn.execute(listed)))
+
+
+def unheard(conn: Connection, notification: Notification, target: str) -> set[str]:
+    """Ids of what this message calls over and of which the target was never told that it began."""
+    over = {one.id for one in notification.incidents if not one.is_open}
+    groups = conn.execute(
+        select(tellings.c.group_key, func.min(tellings.c.opened_told_at).label("since"))
+        .where(tellings.c.incident_id.in_(sorted(over)))
+        .group_by(tellings.c.group_key)
+    ).all()
+    given_up: set[str] = set()
+    heard: set[str] = set()
+    for group in groups:
+        for row in _told_since(conn, group.group_key, group.since, target):
+            told = codec.incident_ids(row.content) & over
+            heard |= told if row.state == RowState.SENT else set()
+            given_up |= told if row.state == RowState.DEAD else set()
+    return given_up - heard
 
 
 def backlogs(conn: Connection) -> tuple[Backlog, ...]:
@@ -180,14 +224,7 @@ def listing(
     wanted: list[ColumnElement[bool]] = [outbox.c.state.in_([state.value for state in states])]
     if target is not None:
         wanted.append(outbox.c.target == target)
-    rows = conn.execute(
-        select(outbox, notifications.c.kind)
-        .join(notifications, notifications.c.id == outbox.c.notification_id)
-        .where(*wanted)
-        .order_by(outbox.c.id.desc())
-        .limit(limit)
-    )
-    return tuple(_row(row) for row in rows)
+    return tuple(_row(row) for row in conn.execute(_listed(*wanted).limit(limit)))
 
 
 def retry_now(conn: Connection, ids: Collection[int], now: datetime) -> int:
@@ -216,13 +253,41 @@ def prune(conn: Connection, before: datetime) -> int:
     return gone
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+def _due(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """A row's time has come; or its last try lies in the future, because the clock was set back since."""
     expired = and_(outbox.c.state == RowState.LEASED.value, outbox.c.lease_until <= now)
-    return or_(and_(outbox.c.state == RowState.PENDING.value, outbox.c.next_attempt_at <= now), expired)
+    ready = or_(outbox.c.next_attempt_at <= now, outbox.c.attempts == 0)
+    # A lease more than that, because the clocks of two agents on one state may differ a little.
+    ahead = and_(_UNDELIVERED, outbox.c.lease_until > now + 2 * lease)
+    return or_(and_(outbox.c.state == RowState.PENDING.value, ready), expired, ahead)
+
+
+def _listed(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """The newest first."""
+    return (
+        select(outbox, notifications.c.kind)
+        .join(notifications, notifications.c.id == outbox.c.notification_id)
+        .where(*wanted)
+        .order_by(outbox.c.id.desc())
+    )
+
+
+def _told_since(conn: Connection, group_key: str, since: datetime, target: str) -> Iterable[Any]:
+    """What became of the messages of a group that were decided since then, and are decided for good."""
+    return conn.execute(
+        select(notifications.c.content, outbox.c.state)
+        .join(outbox, outbox.c.notification_id == notifications.c.id)
+        .where(
+            notifications.c.group_key == group_key,
+            notifications.c.created_at >= since,
+            outbox.c.target == target,
+            outbox.c.state.in_([RowState.SENT.value, RowState.DEAD.value]),
+        )
+    )
 
 
 def _take(conn: Connection, row_id: int, owner: str, now: datetime, lease: timedelta) -> bool:
-    taken = update(outbox).where(outbox.c.id == row_id, _due(now))
+    taken = update(outbox).where(outbox.c.id == row_id, _due(now, lease))
     values = {"state": RowState.LEASED.value, "lease_owner": owner, "lease_until": now + lease}
     return conn.execute(taken.values(values)).rowcount == 1
 

@@ -17,6 +17,16 @@ _HTTP = re.compile(r"\berror[=:] ?(\d{3})\b")
 _SMTP = re.compile(r"\((\d{3}), b?['\"]|refused: (\d{3}) ")
 _TIMEOUT = re.compile(r"timed out|timeout", re.IGNORECASE)
 _NETWORK = re.compile(r"connection error|socket exception|could not be resolved", re.IGNORECASE)
+_WHY_AWAY: Mapping[str, str] = {
+    r"certificate.verify.failed": "its certificate is not accepted (TLS)",
+    r"ssl(?:error|eoferror|:|\])": "no TLS connection came about",
+    r"nameresolution|failed to resolve|could not be resolved": "its name was not found",
+    r"name or service not known|name resolution|getaddrinfo": "its name was not found",
+    r"connection refused": "the connection was refused",
+    r"no route to host|network is unreachable": "there is no way to it",
+    r"connection reset|connection aborted|broken pipe|unexpectedly closed": "the connection was cut off",
+}
+"""What the lines of the library say, and what is said of it: the first that is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,16 @@ def explain(lines: Sequence[str], *, had_file: bool) -> DeliveryError:
     if _NETWORK.search(text):
         if _TIMEOUT.search(text):
             return timed_out()
-        return DeliveryError(DeliveryReason.NETWORK, "the target could not be reached")
+        return DeliveryError(DeliveryReason.NETWORK, f"the target could not be reached{_why_away(text)}")
     # It may be the file: then the text must get its chance.
     return DeliveryError(
         DeliveryReason.UNKNOWN, "the target did not take it and gave no reason", answered=True
     )
+
+
+def _why_away(text: str) -> str:
+    found = (said for pattern, said in _WHY_AWAY.items() if re.search(pattern, text, re.IGNORECASE))
+    return next((f": {said}" for said in found), "")
 
 
 def _http(code: int, *, had_file: bool) -> DeliveryError:

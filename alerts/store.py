@@ -74,9 +74,7 @@ def abandon(conn: Connection, sources: Collection[str], now: datetime) -> tuple[
     return over
 
 
-def current(
-    conn: Connection, resolved_since: datetime, *, source: str | None = None
-) -> list[Incident]:
+def current(conn: Connection, resolved_since: datetime, *, source: str | None = None) -> list[Incident]:
     """Open ones, and those resolved since, of one source or of all; worst first, then the newest."""
     mine = () if source is None else (incidents.c.source == source,)
     found: list[Incident] = []

@@ -26,7 +26,7 @@ from alerts.routing import Route, RoutingPolicy
 from monitor import __version__, snapshot
 from monitor.access import connection, masking_by
 from monitor.clock import Clock, SystemClock
-from monitor.errors import Reason, StateError
+from monitor.errors import Reason, StateError, StoppingError
 from monitor.history import retention
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.trouble import state_errors
@@ -128,7 +128,13 @@ class App:
     def fetch_logs(self) -> int:
         """Fetches logs that alerts want; returns how many were tried."""
         with state_errors(self.engine.url):
-            return attachments.fetch_due(self.engine, self._fetch, self.clock.now)
+            return attachments.fetch_due(
+                self.engine,
+                self._fetch,
+                self.clock.now,
+                stopping=self.stopping.is_set,
+                stop_on=(StoppingError,),
+            )
 
     def dispatch(self) -> bool:
         """Decides about what waits; whether something still does."""
@@ -211,6 +217,8 @@ class App:
         self._endpoint = Endpoint(self.settings.listen, application(self.metrics.registry, self.trouble))
         with state_errors(self.engine.url), self.engine.begin() as connection:
             outbox.void(connection, process_is_gone)
+            for incident in store.abandon(connection, self._instances, self.clock.now()):
+                log.info("no longer watched: %s %s on %s", incident.condition, incident.name, incident.place)
         for instance in self._pollers:
             self.publish(instance)
         self.publish_outbox()

@@ -2,99 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from alerts import store
-from alerts.model import Incident
+from alerts.model import Incident, Json
+from monitor.detect import explain as judged
 from monitor.detect.baseline import Baseline
 from monitor.detect.explain import Explanation, SeriesLine, explain
+from monitor.detect.words import OUTCOME_WORDS, moment, span, times
 from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.judgement import load_facts
+from monitor.model import ORGANIZATION
 from monitor.policy import Policy
 from monitor.settings import Settings
 from monitor.settings.policies import policy
 
 RUNS_SHOWN = 10
-ENDED_SHOWN = timedelta(days=7)
+ENDED_SHOWN = 10
+ENDED_WITHIN = timedelta(days=7)
+
+_QUIET = {
+    "first_read": "it was found by the first read, which announces nothing",
+    "known": "all of it was told before",
+}
+"""Why nobody is told, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """When messages about an incident were queued, the first of each kind; None where none was."""
+
+    opened: datetime | None = None
+    resolved: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """told: by incident; those nobody was told of are absent."""
+
+    explanation: Explanation
+    told: Mapping[str, Told] = field(default_factory=dict)
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Open ones first, worst first; then the last that ended."""
+        every = self.explanation.incidents
+        still = sorted(
+            (one for one in every if one.is_open),
+            key=lambda one: (one.severity.rank, -one.starts_at.timestamp()),
+        )
+        over = [(one.ends_at, one.id, one) for one in every if one.ends_at is not None]
+        newest = sorted(over, key=lambda item: item[:2], reverse=True)
+        return (*still, *(one for _, _, one in newest[:ENDED_SHOWN]))
 
 
 def explanations(
     engine: Engine, settings: Settings, job_id: str, instance: str | None, now: datetime
-) -> list[Explanation]:
-    """One for each instance that knows the job."""
+) -> list[Explained]:
+    """One for each instance that knows the job and was read completely at least once."""
     found = []
     with reading(engine) as connection:
         names = sorted({one.instance for one in stats.series(connection, instance) if one.job_id == job_id})
-        incidents = store.current(connection, now - ENDED_SHOWN) if names else []
+        incidents = store.current(connection, now - ENDED_WITHIN) if names else []
         for name in names:
             rules = next((policy(settings, one) for one in settings.instances if one.name == name), Policy())
             facts = load_facts(connection, name, rules, {job_id}, beside_all=True)
             if facts is not None:
-                found.append(explain(job_id, facts, rules, incidents))
+                about = explain(job_id, facts, rules, incidents)
+                found.append(Explained(about, _told(connection, about.incidents)))
     return found
 
 
-def page(one: Explanation) -> str:
+def document(one: Explained) -> dict[str, Json]:
+    """All of it, for programs."""
+    found = judged.document(one.explanation)
+    for incident in found["incidents"]:
+        told = one.told.get(incident["id"], Told())
+        incident["told_at"], incident["resolution_told_at"] = told.opened, told.resolved
+    return found
+
+
+def page(one: Explained) -> str:
     """For people; times are UTC."""
-    return "\n".join(_lines(one))
+    return "\n".join(
+        chain(_heading(one.explanation), _incidents(one), _decisions(one.explanation), _runs(one))
+    )
 
 
-def _lines(one: Explanation) -> Iterator[str]:
-    yield f"{one.job_id} on {one.instance}, as seen until {_at(one.seen_until)} UTC"
-    if not one.is_judged:
+def _told(connection: Connection, incidents: tuple[Incident, ...]) -> dict[str, Told]:
+    found: dict[str, Told] = {}
+    for telling in store.tellings_of(connection, [one.id for one in incidents]):
+        before = found.get(telling.incident_id, Told())
+        found[telling.incident_id] = Told(
+            _first(before.opened, telling.opened_told_at), _first(before.resolved, telling.resolved_told_at)
+        )
+    return found
+
+
+def _first(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
+
+
+def _heading(about: Explanation) -> Iterator[str]:
+    yield f"{about.job_id} on {about.instance}, as seen until {about.seen_until:%Y-%m-%d %H:%M} UTC"
+    if not about.is_judged:
         yield "  a system job: kept as context, not judged (include_system_jobs names those that are)"
-    for group in one.groups:
+    for group in about.groups:
         exclusive = ", exclusive" if group.exclusive else ""
         yield f"  in group {group.name}{exclusive}{f', as {group.role} import' if group.role else ''}"
-    yield ""
-    yield "decisions"
-    for decision in one.decisions:
-        others = ", ".join(job for job in decision.jobs if job != one.job_id)
-        about = f" with {others}" * bool(others) + f" [{decision.scope}]" * bool(decision.scope)
-        yield f"  {decision.condition:<10} {decision.state.value:<8} {decision.reason}{about}"
-        if decision.numbers:
-            yield f"  {'':<19} {', '.join(f'{name} {value}' for name, value in decision.numbers.items())}"
-    yield from _incidents(one.incidents)
-    for series in one.series:
-        yield from _series(series)
 
 
-def _incidents(incidents: tuple[Incident, ...]) -> Iterator[str]:
-    if not incidents:
+def _incidents(one: Explained) -> Iterator[str]:
+    shown, seen = one.incidents, one.explanation.seen_until
+    if not shown:
         return
     yield ""
-    yield "incidents of the last seven days"
-    for one in incidents:
-        until = f"to {_at(one.ends_at)}" if one.ends_at else "still open"
-        yield f"  {one.condition:<10} {one.severity:<8} {_at(one.starts_at)} {until}, seen {one.count} times"
-        yield f"  {'':<19} {one.summary}"
-        if one.quiet:
-            yield f"  {'':<19} nobody was told: {one.quiet}"
+    yield "incidents, open ones first, and the last that ended within seven days"
+    for incident in shown:
+        since = moment(incident.starts_at, seen)
+        until = f"until {moment(incident.ends_at, seen)}" if incident.ends_at else "open"
+        count = f", {times(incident.count)}" if incident.count > 1 else ""
+        yield f"  {incident.condition:<10} {incident.severity.value:<8} since {since}, {until}{count}"
+        yield f"    {incident.summary}"
+        if incident.resolution:
+            yield f"    {incident.resolution}"
+        yield f"    {_telling(incident, one.told.get(incident.id), seen)}"
+    if more := len(one.explanation.incidents) - len(shown):
+        yield f"  and {more} more that ended within seven days"
 
 
-def _series(series: SeriesLine) -> Iterator[str]:
+def _telling(incident: Incident, told: Told | None, seen: datetime) -> str:
+    if told is not None and told.opened is not None:
+        over = f", its end at {moment(told.resolved, seen)}" if told.resolved else ""
+        return f"told at {moment(told.opened, seen)}{over}"
+    if incident.quiet is not None:
+        return f"nobody is told: {_QUIET.get(incident.quiet, incident.quiet)}"
+    return "not told yet" if incident.is_open else "nobody was told"
+
+
+def _decisions(about: Explanation) -> Iterator[str]:
     yield ""
-    yield f"runs ({series.scope}), newest first; {_usual(series.baseline)}"
-    for run in series.runs[:RUNS_SHOWN]:
-        took = "" if run.duration is None else str(timedelta(seconds=round(run.duration.total_seconds())))
-        how = f"{run.outcome.value:<10} {run.trigger.value:<8} {run.id} {run.cause}"
-        yield f"  {_at(run.began):<16} {took:>9} {how}".rstrip()
+    yield "decisions"
+    for decision in about.decisions:
+        others = ", ".join(job for job in decision.jobs if job != about.job_id)
+        scope = f" [{decision.scope}]" if decision.scope not in {"", ORGANIZATION} else ""
+        with_others = f" with {others}" if others else ""
+        yield f"  {decision.condition:<10} {decision.state.value:<8} {decision.reason}{with_others}{scope}"
+
+
+def _runs(one: Explained) -> Iterator[str]:
+    seen = one.explanation.seen_until
+    for series in one.explanation.series:
+        yield ""
+        yield f"runs ({series.scope}), newest first; {_usual(series.baseline)}"
+        yield from _table(series, seen)
+
+
+def _table(series: SeriesLine, seen: datetime) -> Iterator[str]:
+    rows = [
+        (
+            moment(run.began, seen) if run.began else "",
+            span(run.duration) if run.duration is not None else "",
+            OUTCOME_WORDS[run.outcome],
+            run.trigger.value,
+            run.id,
+            run.cause,
+        )
+        for run in series.runs[:RUNS_SHOWN]
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
 
 
 def _usual(usual: Baseline | None) -> str:
     if usual is None:
         return "not enough runs yet to know what is usual"
-    limits = f"between {_short(usual.lower)} and {_short(usual.upper)}"
-    return f"usually {_short(usual.median)}, {limits} ({usual.n} runs)"
-
-
-def _short(duration: timedelta) -> str:
-    return str(timedelta(seconds=round(duration.total_seconds())))
-
-
-def _at(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+    limits = f"between {span(usual.lower)} and {span(usual.upper)}"
+    return f"usually {span(usual.median)}, {limits} ({usual.n} run{'' if usual.n == 1 else 's'})"

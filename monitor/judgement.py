@@ -1,28 +1,35 @@
 """Detection inside the poll's transaction: from stored facts to stored incidents.
 
 The one place where the history, the detectors and the incidents meet. Level-triggered: it looks at
-what is stored, compares the findings with what is open, and keeps the difference.
+what is stored, compares the findings with what is open, and keeps the difference. The first look of a
+process is at everything; the next ones judge only series to which something happened, and see of the
+others what those may have met.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
+from shlex import quote
 
 from sqlalchemy import Connection
 
 from alerts import attachments, incidents, store
-from alerts.model import EventKind, Finding, Incident
+from alerts.model import Finding, Incident
 from monitor import detect
 from monitor.detect.baseline import baseline
+from monitor.detect.beside import Before, Neighbourhood, before_failures, neighbourhood
 from monitor.detect.classify import outcome, trigger
 from monitor.detect.model import RUNS_KEPT, Facts
+from monitor.detect.refs import parse_attachment_ref
+from monitor.detect.subject import is_system
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import facts as stored
 from monitor.history import stats
+from monitor.history.cursor import Cursor
 from monitor.history.executions import Judge
 from monitor.model import Execution
 from monitor.policy import Policy
@@ -54,26 +61,23 @@ def judge(
     late: bool,
 ) -> Judged:
     """Judges the jobs whose verdict may differ from the last look, at `judged_until`; all for None."""
+    cursor = cursors.load(connection, instance)
     open_ones = store.open_incidents(connection, instance)
     jobs = None
     if judged_until is not None:
-        jobs = _touched(connection, instance, open_ones.values(), judged_until - policy.retry_wait)
-    facts = load_facts(connection, instance, policy, jobs)
+        jobs = _touched(connection, cursor, open_ones.values(), judged_until, policy)
+        open_ones = {mark: one for mark, one in open_ones.items() if not _rests(one, jobs)}
+    facts = load_facts(connection, instance, policy, jobs, judged_until=judged_until)
     if facts is None:
         return Judged()
     findings = detect.findings(detect.judge(facts, policy))
     known = store.known_facts(connection, findings)
     changes = incidents.reconcile(findings, open_ones, known, now, lambda: uuid.uuid4().hex, late=late)
     store.apply(connection, changes)
-    told = {event.incident_id for event in changes.events if event.kind is not EventKind.RESOLVED}
-    attachments.want(
-        connection,
-        [ref for one in (*changes.opened, *changes.updated) if one.id in told for ref in one.attachments],
-        now,
-    )
+    attachments.want(connection, changes.wanted(), now, about=_about, how=_how)
     _count_overlaps(connection, instance, findings, known)
     stats.expect(connection, _expectations(facts, policy))
-    cursors.judged(connection, instance, cursors.load(connection, instance).change)
+    cursors.judged(connection, instance, cursor.change)
     return Judged(
         len(changes.opened), len([one for one in (*changes.opened, *changes.resolved) if one.ends_at])
     )
@@ -86,68 +90,104 @@ def load_facts(
     jobs: Collection[str] | None,
     *,
     beside_all: bool = False,
+    judged_until: datetime | None = None,
 ) -> Facts | None:
     """What detection needs to judge these jobs (all of them for None); None before any complete read.
 
-    beside_all: also what ran beside their old runs, not only beside new and active ones.
+    beside_all: also what ran beside their old runs, not only beside new ones.
+    judged_until: when all that was known was judged last.
     """
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
         return None
-    fresh = stored.fresh(connection, instance, cursor.judged_change)
-    runs = stored.runs(connection, instance, jobs, keep=RUNS_KEPT)
-    if jobs is not None:
-        news = [
-            run
-            for some in runs.values()
-            for run in some
-            if beside_all or run.run_id in fresh or not run.is_final
-        ]
-        beside = _jobs_beside(connection, instance, news, cursor.seen_until) - set(jobs)
-        runs |= stored.runs(connection, instance, beside, keep=RUNS_KEPT)
-    return Facts(
+    facts = Facts(
         instance=instance,
         seen_until=cursor.seen_until,
-        runs=runs,
-        fresh=fresh,
+        runs=stored.runs(connection, instance, jobs, keep=RUNS_KEPT),
+        fresh=stored.fresh(connection, instance, cursor.judged_change),
         coverage=cursors.coverage(connection, instance),
         system_jobs=policy.system_jobs,
     )
+    if jobs is not None:
+        news = stored.changed(connection, instance, cursor.judged_change)
+        if beside_all:
+            news += [run for some in facts.runs.values() for run in some]
+        near = neighbourhood(news, policy, facts.seen_until, judged_until)
+        facts = replace(facts, beside=tuple(_beside(connection, instance, jobs, near)))
+    explaining = _before(connection, instance, before_failures(facts, policy), policy)
+    return replace(facts, beside=(*facts.beside, *explaining))
 
 
 def _touched(
-    connection: Connection, instance: str, open_ones: Iterable[Incident], waiting_since: datetime
+    connection: Connection,
+    cursor: Cursor,
+    open_ones: Iterable[Incident],
+    judged_until: datetime,
+    policy: Policy,
 ) -> set[str]:
-    """Jobs that something happened to, that something holds for, or whose retry may be overdue by now."""
-    cursor = cursors.load(connection, instance)
-    fresh = stored.fresh(connection, instance, cursor.judged_change)
-    labels = [one.labels for one in open_ones]
-    return (
-        {run.job_id for run in fresh}
-        | {run.job_id for run in history.active(connection, instance)}
-        | {run.job_id for run in history.awaiting_retry(connection, instance, waiting_since)}
-        | {one[name] for one in labels for name in ("job_id", "other_job_id") if name in one}
-    )
+    """Jobs of which a run ended, that something holds for, or whose retry may be overdue by now."""
+    waiting_since = judged_until - policy.retry_wait
+    found = stored.jobs_with_ended(connection, cursor.instance, cursor.judged_change)
+    found |= {run.job_id for run in history.awaiting_retry(connection, cursor.instance, waiting_since)}
+    # Once a day all that is open: its texts say the date of what was not today.
+    is_new_day = cursor.seen_until is not None and cursor.seen_until.date() != judged_until.date()
+    for one in open_ones:
+        if is_new_day or one.condition not in detect.STILL_BETWEEN_RUNS:
+            found |= {one.labels[name] for name in ("job_id", "other_job_id") if name in one.labels}
+    return found
 
 
-def _jobs_beside(
-    connection: Connection, instance: str, runs: Iterable[Execution], seen_until: datetime
-) -> set[str]:
-    """Jobs that ran at the same time as these: an overlap needs both."""
-    began = [run.began for run in runs if run.began is not None]
-    if not began:
-        return set()
-    # The end is open: what began in the same instant as the read has to be among them.
-    until = max(seen_until, *began) + timedelta(seconds=1)
-    return {run.job_id for run in stored.neighbours(connection, instance, min(began), until)}
+def _rests(incident: Incident, jobs: Collection[str]) -> bool:
+    """Whether it holds as it did: nothing happened to its job, which is not judged for that reason."""
+    return incident.condition in detect.STILL_BETWEEN_RUNS and incident.labels["job_id"] not in jobs
+
+
+def _beside(
+    connection: Connection, instance: str, judged: Collection[str], near: Neighbourhood
+) -> Iterator[Execution]:
+    """What runs, and what ran at the same time as something new: an overlap needs both."""
+    for run in history.active(connection, instance):
+        if run.job_id not in judged:
+            yield run
+    if near.whole is None:
+        return
+    met = [
+        run.run_id
+        for run in stored.under_way(connection, instance, *near.whole)
+        if run.run_id.job_id not in judged and near.has(run.run_id.job_id, run.began, run.ended)
+    ]
+    yield from stored.named(connection, instance, met)
+
+
+def _before(connection: Connection, instance: str, before: Before, policy: Policy) -> Iterator[Execution]:
+    """What was changed just before the failures to be told."""
+    if not before.times:
+        return
+    known = stored.jobs(connection, instance)
+    system = {job_id for job_id in known if is_system(job_id)}
+    related = {job_id for job_id in known - system if before.concerns(job_id, policy)}
+    for time in before.times:
+        yield from stored.began(connection, instance, system, time)
+        yield from stored.began(connection, instance, related, time, by_hand=True)
 
 
 def _expectations(facts: Facts, policy: Policy) -> Iterator[stats.ExpectedDuration]:
-    """The usual duration of each series judged, for metrics and for people."""
+    """The usual duration of each series of which a run ended, for metrics and for people."""
     for series, runs in facts.runs.items():
-        usual = baseline(runs, policy.job(series.job_id))
+        ended = any(run.is_final and run.run_id in facts.fresh for run in runs)
+        usual = baseline(runs, policy.job(series.job_id)) if ended else None
         if usual is not None:
             yield stats.ExpectedDuration(facts.instance, *series, usual.lower, usual.median, usual.upper)
+
+
+def _about(ref: str) -> str:
+    return f"run {parse_attachment_ref(ref).id}"
+
+
+def _how(ref: str) -> str:
+    """The command that shows the log, for messages that travel without it."""
+    key = parse_attachment_ref(ref)
+    return f"sfcc-job-monitor log {quote(key.job_id)} {quote(key.id)} --instance {quote(key.instance)}"
 
 
 def _count_overlaps(

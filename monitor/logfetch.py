@@ -66,7 +66,7 @@ class LogFetcher:
             raise FetchFailed(str(error), final=not error.retryable) from error
         except SfccError as error:
             raise FetchFailed(f"no log: {error}") from error
-        made = assemble(log, self._mask)
+        made = assemble(log, self._mask, job_id=key.job_id)
         excerpt_only = self._policies[key.instance].job(key.job_id).attach == "excerpt"
         return Attachment(
             ref=ref,

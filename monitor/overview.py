@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from alerts import store
 from alerts.model import Incident
+from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.series import SeriesFacts
@@ -44,7 +45,7 @@ def jobs(connection: Connection, *, instance: str | None, glob: str, now: dateti
     for one in stats.series(connection, instance):
         if fnmatchcase(one.job_id, glob):
             series[one.instance, one.job_id].append(one)
-    incidents = _open_by_job(connection, now)
+    incidents = _open_by_job(connection, instance, now)
     active = active_since(connection, {name for name, _ in series})
     return [_row(key, series[key], incidents.get(key, []), active.get(key), now) for key in sorted(series)]
 
@@ -84,20 +85,26 @@ def _row(
     )
 
 
-def _open_by_job(connection: Connection, now: datetime) -> dict[tuple[str, str], list[Incident]]:
+def _open_by_job(
+    connection: Connection, instance: str | None, now: datetime
+) -> dict[tuple[str, str], list[Incident]]:
     found: dict[tuple[str, str], list[Incident]] = defaultdict(list)
-    for incident in store.current(connection, now):
+    for incident in store.current(connection, now, source=instance):
         if incident.is_open and "job_id" in incident.labels:
             found[incident.source, incident.labels["job_id"]].append(incident)
     return found
 
 
 def active_since(connection: Connection, instances: set[str]) -> dict[tuple[str, str], datetime]:
-    """When the oldest active run of each (instance, job) started; pending ones have not."""
+    """When the oldest running run of each (instance, job) started, by our own clock.
+
+    Pending ones have not started, and an attempt that waits for its retry has ended.
+    """
     found: dict[tuple[str, str], datetime] = {}
     for name in sorted(instances):
+        ahead = cursors.load(connection, name).clock_skew or timedelta()
         for run in history.active(connection, name):
-            if run.start_time is not None and not run.is_pending:
-                key = (run.instance, run.job_id)
-                found[key] = min(found.get(key, run.start_time), run.start_time)
+            if run.start_time is not None and run.end_time is None and not run.is_pending:
+                key, start = (run.instance, run.job_id), run.start_time - ahead
+                found[key] = min(found.get(key, start), start)
     return found

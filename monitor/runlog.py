@@ -3,56 +3,100 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from dataclasses import dataclass
+from datetime import timedelta
 from glob import escape
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from alerts import attachments
 from alerts.model import Attachment
 from monitor.access import connection_to
 from monitor.detect.refs import attachment_ref
-from monitor.errors import MonitorError
+from monitor.errors import LogError, MonitorError, Reason
 from monitor.history import executions as history
+from monitor.history import stats
 from monitor.history.engine import reading
+from monitor.history.executions import Judged
 from monitor.logfetch import HEAD_BYTES, TAIL_BYTES
 from monitor.masking import Mask
-from monitor.model import Execution, Outcome
+from monitor.model import Execution, Outcome, RunKey
 from monitor.settings import Settings
 from monitor.sfcc.joblog import assemble
 
+_MICROSECOND = timedelta(microseconds=1)
 
-def find_run(engine: Engine, job: str, execution_id: str | None, instance: str | None) -> Execution:
-    """That run, or the job's last failed one, else its last one; raises MonitorError when there is none."""
-    wanted = partial(history.search, instance=instance, job=escape(job))
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """is_stopgap: a failed run was asked for, none is known, and this is the newest."""
+
+    run: Execution
+    outcome: Outcome
+    is_stopgap: bool = False
+
+
+def find_run(engine: Engine, job: str, execution_id: str | None, instance: str | None) -> FoundRun:
+    """That run, or the job's last failed one, else its newest one.
+
+    Raises MonitorError when there is none, or when several instances have it.
+    """
     with reading(engine) as connection:
+        names = sorted({one.instance for one in stats.series(connection, instance) if one.job_id == job})
         if execution_id is not None:
-            runs = [one for one in wanted(connection, limit=sys.maxsize) if one.execution.id == execution_id]
-        else:
-            bad = wanted(connection, outcomes=[Outcome.FAILED, Outcome.ABORTED], limit=1)
-            runs = bad or wanted(connection, limit=1)
-    if not runs:
-        what = f"run {execution_id} of {job}" if execution_id else f"run of {job}"
-        raise MonitorError(f"no {what} is in the history; `sfcc-job-monitor jobs` lists the jobs known")
-    if len({one.execution.instance for one in runs}) > 1:
-        names = ", ".join(sorted({one.execution.instance for one in runs}))
-        raise MonitorError(f"several instances have it ({names}): choose with --instance")
-    return runs[0].execution
+            return _by_id(connection, [RunKey(name, job, execution_id) for name in names])
+        if not names:
+            raise MonitorError(f"no run of {job} is known")
+        _need_one(f"the job {job}", names)
+        bad = _newest(connection, names[0], job, [Outcome.FAILED, Outcome.ABORTED])
+        found = bad or _newest(connection, names[0], job, None)
+    if found is None:
+        raise MonitorError(f"no run of {job} is in the history any more")
+    return FoundRun(found.execution, found.outcome, is_stopgap=bad is None)
 
 
 def read_log(settings: Settings, engine: Engine, run: Execution, mask: Mask) -> Attachment:
-    """Raises SfccError (LogError) where the instance does not give it either."""
+    """Raises LogError or another SfccError where the instance does not give it either."""
     ref = attachment_ref(run.key)
     with reading(engine) as connection:
         kept = attachments.load(connection, [ref]).get(ref)
     if kept is not None and kept.content is not None:
         return kept
     if run.log_file_path is None:
-        raise MonitorError("the platform says that this run has no log")
+        raise LogError(Reason.NOT_FOUND, "no log: the platform says that this run has none")
     made = assemble(
         connection_to(settings, run.instance).logs.read(
             run.log_file_path, head_bytes=HEAD_BYTES, tail_bytes=TAIL_BYTES
         ),
         mask,
+        job_id=run.job_id,
     )
-    return Attachment(ref, made.name, made.content, made.lines, made.note, made.masked)
+    return Attachment(ref, made.name, made.content, lines=made.lines, note=made.note, masked=made.masked)
+
+
+def _by_id(connection: Connection, keys: list[RunKey]) -> FoundRun:
+    runs = [run for key in keys if (run := history.get(connection, key)) is not None]
+    if not runs:
+        lists = f"; `sfcc-job-monitor history {keys[0].job_id}` lists those that are" if keys else ""
+        raise MonitorError(f"this run is not in the history{lists}")
+    _need_one(f"the run {runs[0].id}", [run.instance for run in runs])
+    (run,) = runs
+    same_start = history.search(
+        connection,
+        instance=run.instance,
+        job=escape(run.job_id),
+        since=run.began,
+        until=run.began and run.began + _MICROSECOND,
+        limit=sys.maxsize,
+    )
+    return next(FoundRun(one.execution, one.outcome) for one in same_start if one.execution.id == run.id)
+
+
+def _need_one(what: str, instances: list[str]) -> None:
+    if len(instances) > 1:
+        raise MonitorError(f"several instances have {what} ({', '.join(instances)}): choose with --instance")
+
+
+def _newest(connection: Connection, instance: str, job: str, outcomes: list[Outcome] | None) -> Judged | None:
+    found = history.search(connection, instance=instance, job=escape(job), outcomes=outcomes, limit=1)
+    return found[0] if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alerts.model import (
@@ -16,6 +17,7 @@ from alerts.model import (
 )
 from alerts.render import render
 
+_MARK = "TEST: "
 _LINES = (
     "[{at:%Y-%m-%d %H:%M:%S.000} GMT] ERROR SystemJobThread|1|sample-job|ImportCatalog sample.Step - "
     "this line stands for the last error of a failed step"
@@ -36,7 +38,7 @@ def sample_message(capabilities: Capabilities, incident_id: str, now: datetime) 
         cause="sample",
         name="sample-job",
         place="sample",
-        summary="This is a test of sfcc-job-monitor: no job failed.",
+        summary=f"{_MARK}this is what a failed job looks like here; none has failed.",
         facts=(("attached", "a log of one line, to see whether files arrive here"),),
         attachments=("sample",),
     )
@@ -67,4 +69,6 @@ def sample_message(capabilities: Capabilities, incident_id: str, now: datetime) 
         incidents=(incident,),
         news=(incident.id,),
     )
-    return render(notification, {"sample": attachment}, capabilities)
+    message = render(notification, {"sample": attachment}, capabilities)
+    title = f"{_MARK}{message.title}"
+    return replace(message, title=title[: capabilities.title_max] if capabilities.title_max else title)

@@ -16,6 +16,7 @@ from monitor.history.counters import DURATION_BUCKETS
 from monitor.history.series import SeriesFacts
 from monitor.history.stats import DurationHistogram
 from monitor.metrics import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
+from monitor.model import Interval
 from monitor.overview import active_since, latest, latest_by_end
 from monitor.policy import Policy
 from monitor.settings import InstanceSettings
@@ -89,15 +90,25 @@ def _buckets(histogram: DurationHistogram) -> tuple[tuple[str, float], ...]:
 
 
 def _longest_of_latest_run(series: Sequence[SeriesFacts], spread: timedelta) -> timedelta | None:
-    """The sites of one run start within `spread` of each other: the longest of them is how long it took."""
-    newest = latest([one.last_start for one in series])
-    took = [
-        one.last_duration
+    """Of the run that ended last the site that took longest.
+
+    Its sites start within `spread` of each other, or follow one another: within `spread` of an end.
+    A site's start follows from its end: `last_start` may be that of a run that is under way.
+    """
+    ended = [
+        Interval(one.last_end - one.last_duration, one.last_end)
         for one in series
-        if one.last_duration is not None
-        and (newest is None or one.last_start is None or newest - one.last_start <= spread)
+        if one.last_end is not None and one.last_duration is not None
     ]
-    return max(took, default=None)
+    run: list[Interval] = []
+    for site in sorted(ended, reverse=True):
+        if not run or any(_belong_together(site, later, spread) for later in run):
+            run.append(site)
+    return max((site.end - site.start for site in run), default=None)
+
+
+def _belong_together(earlier: Interval, later: Interval, spread: timedelta) -> bool:
+    return later.start - earlier.start <= spread or timedelta() <= later.start - earlier.end <= spread
 
 
 def _expected(sites: Sequence[stats.ExpectedDuration]) -> dict[str, timedelta]:
@@ -109,8 +120,7 @@ def _expected(sites: Sequence[stats.ExpectedDuration]) -> dict[str, timedelta]:
 
 
 def _conditions(connection: Connection, name: str, now: datetime) -> Iterator[ConditionSnapshot]:
-    for incident in store.current(connection, now - CONDITION_SHOWN):
-        if incident.source == name:
-            yield ConditionSnapshot(
-                incident.condition, incident.severity.value, incident.labels.get("job_id"), incident.ends_at
-            )
+    for incident in store.current(connection, now - CONDITION_SHOWN, source=name):
+        yield ConditionSnapshot(
+            incident.condition, incident.severity.value, incident.labels.get("job_id"), incident.ends_at
+        )

@@ -64,20 +64,45 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """What several have in common, and their names; `more` counts those left out."""
+
+    text: str
+    names: Sequence[str]
+    more: int = 0
+
+    @property
+    def line(self) -> str:
+        more = [f"and {self.more} more"] if self.more else []
+        return f"{self.text}: {', '.join([*self.names, *more])}"
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """One line each, worst first; what does not fit is counted."""
 
-    items: Sequence[str]
+    items: Sequence[Item]
+    more: int = 0
 
     @property
     def size(self) -> int:
-        return len(self.items)
+        return sum(len(item.names) for item in self.items)
 
-    def shrunk(self, size: int) -> Items | None:
-        left_out = len(self.items) - size
-        if size <= 0:
-            return Items((f"{left_out} in all, none of them fits here",))
-        return Items((*self.items[:size], f"… and {left_out} more"))
+    @property
+    def lines(self) -> list[str]:
+        rest = [f"… and {self.more} more"] if self.more else []
+        return [*(item.line for item in self.items), *rest]
+
+    def shrunk(self, size: int) -> Items:
+        """size: names. Each item keeps one as long as there are enough, then the first ones keep theirs."""
+        kept = self.items[: max(size, 0)]
+        spare = size - len(kept)
+        items: list[Item] = []
+        for item in kept:
+            shown = item.names[: 1 + max(spare, 0)]
+            spare -= len(shown) - 1
+            items.append(Item(item.text, shown, len(item.names) - len(shown)))
+        return Items(tuple(items), sum(len(item.names) for item in self.items[len(kept) :]))
 
 
 Block = Text | Facts | Code | Items

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alerts.render.wording import some
+
 GAP = " […] "
 
 _USEFUL = 80
@@ -44,7 +46,7 @@ def cut_lines(lines: Sequence[str], size: int) -> list[str]:
     left_out = last - first + 1
     if not tail:
         return []
-    marker = [f"[… {left_out} lines left out …]"] if left_out > 0 else []
+    marker = [f"[… {some(left_out, 'line')} left out …]"] if left_out > 0 else []
     return [*head, *marker, *reversed(tail)]
 
 

@@ -1,4 +1,7 @@
-"""Blocks as plain text, Markdown and HTML. Escaping is right per format, and lives here only. Pure."""
+"""Blocks as plain text, Markdown, HTML and Slack's mrkdwn. Escaping is right per format, and lives here only.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +61,16 @@ def _html(text: str) -> str:
     return html.escape(text, quote=True)
 
 
+def _slack(text: str) -> str:
+    """All that Slack has: a star or an underscore cannot be escaped there."""
+    return html.escape(text, quote=False)
+
+
 _ESCAPE: Mapping[BodyFormat, Callable[[str], str]] = {
     BodyFormat.TEXT: _plain,
     BodyFormat.MARKDOWN: _markdown,
     BodyFormat.HTML: _html,
+    BodyFormat.SLACK: _slack,
 }
 
 
@@ -73,8 +82,8 @@ def _emit_text(block: Block) -> str:
             return "\n".join(f"{_line(_clean(label))}: {_line(_clean(text))}" for label, text in items)
         case Code(title, lines):
             return "\n".join([f"{_clean(title)}:", *(f"  {_code(line)}" for line in lines)])
-        case Items(items):
-            return "\n".join(f"- {_line(_clean(item))}" for item in items)
+        case Items():
+            return "\n".join(f"- {_line(_clean(item))}" for item in block.lines)
 
 
 def _emit_markdown(block: Block) -> str:
@@ -93,8 +102,8 @@ def _emit_markdown(block: Block) -> str:
             longest = max((len(run) for run in _BACKTICKS.findall(code)), default=0)
             fence = "`" * max(3, longest + 1)
             return f"{escape(title, form)}:\n{fence}\n{code}\n{fence}"
-        case Items(items):
-            return "\n".join(f"- {escape(_line(item), form)}" for item in items)
+        case Items():
+            return "\n".join(f"- {escape(_line(item), form)}" for item in block.lines)
 
 
 def _emit_html(block: Block) -> str:
@@ -111,13 +120,31 @@ def _emit_html(block: Block) -> str:
         case Code(title, lines):
             code = "\n".join(_html(_code(line)) for line in lines)
             return f"<p>{escape(title, form)}:</p>\n<pre>{code}</pre>"
-        case Items(items):
-            lines = (f"<li>{escape(_line(item), form)}</li>" for item in items)
+        case Items():
+            lines = (f"<li>{escape(_line(item), form)}</li>" for item in block.lines)
             return f"<ul>{''.join(lines)}</ul>"
+
+
+def _emit_slack(block: Block) -> str:
+    form = BodyFormat.SLACK
+    match block:
+        case Text(text, strong):
+            return f"*{escape(_line(text), form)}*" if strong else escape(text, form)
+        case Facts(items):
+            return "\n".join(
+                f"*{escape(_line(label), form)}:* {escape(_line(text), form)}" for label, text in items
+            )
+        case Code(title, lines):
+            # There is no longer fence than this one: what would close it gets an invisible break.
+            code = _slack("\n".join(map(_code, lines))).replace("```", "`\u200b`\u200b`")
+            return f"{escape(title, form)}:\n```\n{code}\n```"
+        case Items():
+            return "\n".join(f"• {escape(_line(item), form)}" for item in block.lines)
 
 
 _EMIT: Mapping[BodyFormat, Callable[[Block], str]] = {
     BodyFormat.TEXT: _emit_text,
     BodyFormat.MARKDOWN: _emit_markdown,
     BodyFormat.HTML: _emit_html,
+    BodyFormat.SLACK: _emit_slack,
 }

@@ -2,78 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from alerts.model import Attachment, Incident, Notification, NotificationKind
+from alerts.model import Incident, Notification, NotificationKind
 from alerts.render.document import Block, Code, Facts, Text
+from alerts.render.logs import Log
 from alerts.render.title import one as title_of
-from alerts.render.wording import instant, period, span, times
+from alerts.render.wording import period, sentence, span, times
 
 LINES = 12
 """Telling lines of a log in the text; they are there whether or not the file travels."""
 
+Fact = tuple[str, str]
+
 
 def part(
-    incident: Incident, notification: Notification, attachment: Attachment | None, why_no_file: str
+    incident: Incident, notification: Notification, log: Log | None, why_no_file: str = "", remark: str = ""
 ) -> list[Block]:
-    """attachment: None where no log belongs into this message. why_no_file: empty when the file travels."""
+    """log: None where none belongs into this message. why_no_file: why files stay behind, or empty."""
     blocks: list[Block] = []
     if len(notification.incidents) > 1:
-        prefix = "" if incident.is_open else "resolved: "
-        blocks.append(Text(prefix + title_of(incident), strong=True))
+        blocks.append(Text(title_of(incident), strong=True))
     blocks += _what_happened(incident, notification)
-    if attachment is not None:
-        blocks += _log(attachment, why_no_file)
+    if log is not None:
+        blocks += _log(log, why_no_file)
+    if remark:
+        blocks.append(Text(remark, last=True))
     blocks.append(Text(f"incident {incident.id}", last=True))
     return blocks
 
 
-def line(incident: Incident) -> str:
-    """The same in one line, for lists."""
-    ended = "" if incident.ends_at is None else f" (over since {instant(incident.ends_at)})"
-    often = "" if incident.count < 2 else f", {times(incident.count)}"
-    return f"{title_of(incident)}{ended}{often}: {incident.summary}"
-
-
-def newest(incident: Incident, attachments: Mapping[str, Attachment]) -> Attachment | None:
-    return attachments.get(incident.attachments[-1]) if incident.attachments else None
-
-
-def _what_happened(incident: Incident, notification: Notification) -> Sequence[Block]:
-    ended = incident.ends_at
-    if notification.kind is NotificationKind.RESOLVED and ended is not None:
-        return (Text(f"Over. What was wrong: {incident.summary}"), Facts(_recovery(incident, ended)))
-    facts = [*incident.facts]
+def _what_happened(incident: Incident, notification: Notification) -> Iterator[Block]:
+    ended, summary = incident.ends_at, Text(incident.summary)
     if ended is not None:
-        facts = [*_recovery(incident, ended), *facts]
-    elif notification.kind is NotificationKind.REPEAT:
-        lasted = span(notification.created_at - incident.starts_at)
-        facts.insert(0, ("still open", f"since {instant(incident.starts_at)}, {lasted}"))
+        yield Text(_course(incident, ended, notification.created_at))
+    yield summary
+    if ended is None or notification.kind is not NotificationKind.RESOLVED:
+        yield Facts(tuple(_facts(incident, notification)))
+
+
+def _course(incident: Incident, ended: datetime, read_at: datetime) -> str:
+    """`Failed from 02:11 to 02:25 UTC (13 min 55 s): run 12 ended ok at 02:25 UTC.`"""
+    often = f", {times(incident.count)}" if incident.count > 1 else ""
+    told = f"{incident.condition.capitalize()} {period(incident.starts_at, ended, read_at, often)}"
+    return sentence(f"{told}: {incident.resolution}" if incident.resolution else told)
+
+
+def _facts(incident: Incident, notification: Notification) -> Iterator[Fact]:
+    yield "Severity", incident.severity.value
+    if notification.kind is NotificationKind.REPEAT:
+        yield "Open for", span(notification.created_at - incident.starts_at)
+    yield from incident.facts
     if len(incident.causes) > 1:
-        facts.append(("causes so far", str(len(incident.causes))))
-    summary = incident.summary if ended is None else f"Over by now: {incident.summary}"
-    return (Text(summary), Facts(tuple(facts))) if facts else (Text(summary),)
+        yield "Causes so far", str(len(incident.causes))
 
 
-def _recovery(incident: Incident, ended: datetime) -> tuple[tuple[str, str], ...]:
-    facts = [("was wrong", period(incident.starts_at, ended))]
-    if incident.resolution:
-        facts.append(("how it ended", incident.resolution))
-    if incident.count > 1:
-        facts.append(("how often", times(incident.count)))
-    return tuple(facts)
-
-
-def _log(attachment: Attachment, why_no_file: str) -> Sequence[Block]:
+def _log(log: Log, why_no_file: str) -> Sequence[Block]:
+    attachment = log.attachment
     blocks: list[Block] = []
-    name = attachment.name or "log"
     if attachment.lines:
-        blocks.append(Code(f"Telling lines of {name}", tuple(attachment.lines[-LINES:])))
-    if attachment.content is None:
-        note = f"No log file: {attachment.note or 'there is none.'}"
+        of = f"of {attachment.about}" if attachment.about else ""
+        title = " ".join(filter(None, ("From the log", attachment.name, of)))
+        blocks.append(Code(title, tuple(attachment.lines[-LINES:])))
+    facts = tuple((label, text) for label, text in _about(log, why_no_file) if text)
+    return [*blocks, Facts(facts)] if facts else blocks
+
+
+def _about(log: Log, why_no_file: str) -> Iterator[Fact]:
+    attachment = log.attachment
+    if attachment.content is None and not attachment.lines:
+        yield "No log", attachment.note or "there is none"
     else:
-        note = " ".join(filter(None, (why_no_file, attachment.note)))
-    if note:
-        blocks.append(Text(note))
-    return blocks
+        if log.earlier:
+            yield "Newest log", f"not there: {log.missing}" if log.missing else "not there"
+            yield "This log", f"is older{f', of {attachment.about}' if attachment.about else ''}"
+        if attachment.content is not None and not log.travels:
+            yield "Log file", why_no_file
+        yield "Log", attachment.note
+    if not log.travels:
+        yield "To get the log", attachment.how

@@ -21,15 +21,18 @@ def title(notification: Notification, *, listed: bool) -> str:
     return f"{_numbers(notification)}{_place(incidents)}: {names}"
 
 
-def one(incident: Incident) -> str:
-    return f"{incident.condition}: {incident.name} on {incident.place}"
+def one(incident: Incident, when: str = "") -> str:
+    """when: put after the word of what happened."""
+    where = f"{incident.name} on {incident.place}"
+    if incident.is_open:
+        return f"{incident.condition}{when}: {where}"
+    return f"resolved{when}: {where} ({incident.condition})"
 
 
 def _of_one(incident: Incident, kind: NotificationKind) -> str:
-    text = one(incident) if incident.is_open else f"resolved: {one(incident)}"
     if kind is NotificationKind.REPEAT:
-        return f"still open: {text}"
-    return f"while the monitor was down: {text}" if kind is NotificationKind.CATCH_UP else text
+        return f"still open: {incident.name} on {incident.place} ({incident.condition})"
+    return one(incident, _DOWN if kind is NotificationKind.CATCH_UP else "")
 
 
 def _numbers(notification: Notification) -> str:

@@ -21,17 +21,24 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def instant(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def period(start: datetime, end: datetime) -> str:
-    """The date is not said twice."""
-    same_day = start.astimezone(UTC).date() == end.astimezone(UTC).date()
-    first = f"{start.astimezone(UTC):%Y-%m-%d %H:%M}"
-    last = f"{end.astimezone(UTC):%H:%M} UTC" if same_day else instant(end)
-    return f"{first} to {last}, {span(end - start)}"
+def period(start: datetime, end: datetime, read_at: datetime, remark: str = "") -> str:
+    """`from 02:11 to 02:25 UTC (13 min 55 s)`; with dates unless all of it was on the day it is read."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    days = {start.date(), end.date()}
+    first = f"{start:%H:%M}" if days == {read_at.astimezone(UTC).date()} else f"{start:%Y-%m-%d %H:%M}"
+    last = f"{end:%H:%M}" if len(days) == 1 else f"{end:%Y-%m-%d %H:%M}"
+    return f"from {first} to {last} UTC ({span(end - start)}{remark})"
 
 
 def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
+
+
+def some(number: int, thing: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def sentence(text: str) -> str:
+    """With a stop at its end."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

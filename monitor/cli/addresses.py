@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import socket
 
-import click
+from monitor.errors import MonitorError
 
 
 def need_free(host: str, port: int, *, of_host: str, of_port: str) -> None:
-    """Raises click.UsageError naming the option to change: `of_host` or `of_port`."""
+    """Raises MonitorError naming the option to change: `of_host` or `of_port`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         socket.create_server(address[:2], family=family).close()
     except (OSError, UnicodeError) as error:  # a name that cannot be a host's is the latter
-        raise click.UsageError(_why(error, host, port, of_host, of_port)) from error
+        raise MonitorError(_why(error, host, port, of_host, of_port)) from error
 
 
 def _why(error: OSError | UnicodeError, host: str, port: int, of_host: str, of_port: str) -> str:

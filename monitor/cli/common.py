@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,7 +70,7 @@ def state_of(settings: Settings) -> Engine:
 
 
 def existing_state_of(settings: Settings) -> Engine:
-    """For commands that only read: a state that nobody has filled tells nothing, and is not made by asking."""
+    """For commands that only read: a state that nobody has filled tells nothing, and is not made."""
     file = _sqlite_file(settings.state)
     if file is not None and _is_missing(file):
         raise MonitorError(
@@ -121,9 +121,14 @@ until_option = click.option("--until", type=Moment(), help="The same.")
 
 def need_order(since: datetime | None, until: datetime | None) -> None:
     if since is not None and until is not None and since > until:
-        raise click.UsageError(
-            f"--since ({instant(since)}) is after --until ({instant(until)}): nothing can lie between them"
+        raise MonitorError(
+            f"--since ({_to_the_second(since)}) is after --until ({_to_the_second(until)}): "
+            "nothing can lie between them"
         )
+
+
+def _to_the_second(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def print_json(value: Any) -> None:
@@ -144,13 +149,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def watched(items: Iterable[Item], noun: str) -> Iterator[Item]:
+def watched(
+    items: Iterable[Item], noun: str, monotonic: Callable[[], float] = time.monotonic
+) -> Iterator[Item]:
     """The same; how many there were so far is said at a terminal, once it takes more than a second."""
-    begun = time.monotonic()
+    begun = monotonic()
     said = False
     for count, item in enumerate(items, start=1):
         yield item
-        if count % 1000 == 0 and sys.stderr.isatty() and time.monotonic() - begun > 1:
+        if count % 1000 == 0 and sys.stderr.isatty() and monotonic() - begun > 1:
             click.echo(f"\r{plural(count, noun)} …", nl=False, err=True)
             said = True
     if said:
@@ -161,19 +168,22 @@ _UTC_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return _leaf(value)
+
+
+def _leaf(value: Any) -> Any:
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, str) and _UTC_INSTANT.fullmatch(value):
-        return value.replace("+00:00", "Z")
-    return value
+    is_instant = isinstance(value, str) and _UTC_INSTANT.fullmatch(value)
+    return value.replace("+00:00", "Z") if is_instant else value
 
 
 def _sqlite_file(state: str) -> Path | None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.common import output_option, print_json, settings_of
-from monitor.errors import SettingsError
+from monitor.cli.common import (
+    NO_INSTANCE,
+    config_option,
+    output_option,
+    plural,
+    print_json,
+    settings_of,
+)
+from monitor.errors import SettingsError, SfccError
+
+if TYPE_CHECKING:
+    from monitor.settings import InstanceSettings, Settings
 
 
 @click.group()
@@ -18,23 +28,33 @@ def config() -> None:
 
 
 @config.command(epilog="Example: sfcc-job-monitor --config settings.toml config check")
+@config_option
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Say everything that is wrong with the settings, all at once; exit 1 when something is."""
+    """Say everything that is wrong with the settings, all at once; exit 1 when something is.
+
+    Reads the files of secrets and the addresses of targets too; asks neither SFCC nor a target.
+    """
     try:
         loaded = settings_of(ctx)
     except SettingsError as error:
-        for problem in error.problems:
-            click.echo(problem)
-        ctx.exit(1)
+        _say(ctx, list(error.problems))
+        return
     settings = loaded.settings
-    names = ", ".join(one.name for one in settings.instances) or "none"
+    found = [f"{loaded.origin}: {problem}" for problem in _problems(settings)]
+    if found:
+        _say(ctx, found)
+        return
+    names = ", ".join(one.name for one in settings.instances)
     targets = len(settings.targets) + len(settings.apprise_urls)
-    click.echo(f"ok: {loaded.origin}: instances: {names}; {targets} targets")
+    click.echo(f"ok: {loaded.origin}: instances: {names}; {plural(targets, 'target')}")
+    if not targets:
+        click.echo("note: nobody will be told: no target is set ([[targets]] or APPRISE_URLS)")
 
 
 @config.command(epilog="Example: sfcc-job-monitor config show -o json")
 @output_option
+@config_option
 @click.pass_context
 def show(ctx: click.Context, output: str) -> None:
     """The settings in force, defaults included, secrets hidden."""
@@ -52,6 +72,60 @@ def schema() -> None:
     from monitor.settings import Settings
 
     print_json(Settings.model_json_schema())
+
+
+def _say(ctx: click.Context, problems: list[str]) -> None:
+    for problem in problems:
+        click.echo(problem)
+    ctx.exit(1)
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    """What only shows when the settings are put to use."""
+    from monitor.targets import notifiers_for
+
+    if not settings.instances:
+        yield NO_INSTANCE
+    for instance in settings.instances:
+        yield from _access_problems(instance)
+    yield from _condition_problems(settings)
+    try:
+        notifiers_for(settings)
+    except SettingsError as error:
+        yield from error.problems
+
+
+def _access_problems(instance: InstanceSettings) -> Iterator[str]:
+    from monitor.access import access
+
+    try:
+        granted = access(instance)
+    except SettingsError as error:
+        yield from error.problems
+        return
+    for secret in (granted.client_secret, granted.password):
+        try:
+            if secret is not None:
+                secret()
+        except SfccError as error:
+            yield f"instance {instance.name!r}: {error}"
+    if instance.ca_file is not None:
+        try:
+            instance.ca_file.read_bytes()
+        except OSError as error:
+            why = f"its ca_file {instance.ca_file} cannot be read: {error.strerror}"
+            yield f"instance {instance.name!r}: {why}"
+
+
+def _condition_problems(settings: Settings) -> Iterator[str]:
+    from monitor.cli.known import among
+    from monitor.detect import CONDITIONS
+
+    for number, job in enumerate(settings.jobs):
+        for name in job.severity:
+            if name not in CONDITIONS:
+                place = f"jobs[{number}].severity.{name}"
+                yield f"{place}: there is no such condition; {among(name, CONDITIONS)}"
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

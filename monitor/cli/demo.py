@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import threading
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ import click
 from alerts.model import Capabilities, Message
 from monitor.cli.addresses import need_free
 from monitor.cli.signals import leave, stop_event
+from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SPEED = 60.0
 TICK = 6.0
 """Seconds of the demo's time between turns of the loops: a tenth of a real one."""
-
-_WIDTH = 100
 
 
 class ConsoleNotifier:
@@ -54,6 +52,7 @@ class ConsoleNotifier:
 @click.option("--listen", default="127.0.0.1:9985", show_default=True, help="Where the metrics are served.")
 def demo(seconds: float | None, listen: str) -> None:
     """A night of Akeneo imports on a simulated instance, sixty times as fast, and the agent watching it."""
+    _check(listen)
     stop = stop_event()
     from monitor import logs
     from monitor.app import App
@@ -61,7 +60,6 @@ def demo(seconds: float | None, listen: str) -> None:
     from monitor.simulator import SCENARIOS, Simulator
     from monitor.simulator import ScaledClock as WorldClock
 
-    _check(listen)
     logs.configure("error", "text")
     start = datetime.now(UTC).replace(hour=1, minute=58, second=0, microsecond=0)
     click.echo("preparing a simulated instance with five days of history …", err=True)
@@ -89,7 +87,7 @@ def _check(listen: str) -> None:
     try:
         TypeAdapter(Listen).validate_python(listen)
     except ValidationError as error:
-        raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, such as 127.0.0.1:9985") from error
+        raise MonitorError(f"--listen: {listen!r}: write HOST:PORT, such as 127.0.0.1:9985") from error
     host, _, port = listen.rpartition(":")
     need_free(host.strip("[]"), int(port), of_host="--listen", of_port="--listen")
 
@@ -100,8 +98,6 @@ def _settings(server: str, state: str, listen: str) -> Settings:
     from monitor.settings import InstanceSettings, Settings
     from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
-    for name in [name for name in os.environ if name.startswith("SFCC_MONITOR_")]:
-        del os.environ[name]  # the demo is the same on every machine
     instance = InstanceSettings(
         name="demo",
         server=server,

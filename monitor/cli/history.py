@@ -85,7 +85,7 @@ def history(
 
     need_order(since, until)
     if job is not None and glob is not None:
-        raise click.UsageError("give JOB, or a pattern with --job, not both")
+        raise MonitorError("give JOB, or a pattern with --job, not both")
     settings = settings_of(ctx).settings
     engine = existing_state_of(settings)
     with reading(engine) as connection:

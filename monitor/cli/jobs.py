@@ -28,8 +28,8 @@ COLUMNS = (
     Column("last"),
     Column("ended (UTC)", leaves=2),
     Column("took", leaves=4),
-    Column("running since (UTC)", leaves=3),
-    Column("for", leaves=5),
+    Column("running since (UTC)", leaves=5),
+    Column("running for", leaves=3),
     Column("last success (UTC)", leaves=6),
     Column("failures", leaves=7),
 )
@@ -48,7 +48,7 @@ _BAD = ("failed", "aborted")
 def jobs(ctx: click.Context, instance: str | None, glob: str, output: str, exit_code: bool) -> None:
     """The last state of every job, what needs a person first. Times are UTC.
 
-    `last`, `ended` and `took` are of the last run that ended, `running since` and `for` of one that runs.
+    `last`, `ended` and `took` tell of the last run that ended, `running` of one that has not.
     """
     from monitor import overview
     from monitor.cli import known

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from monitor.poll import PollResult
 
 COLUMNS = (
+    Column("instance", leaves=2),
     Column("severity", leaves=1),
     Column("condition"),
-    Column("instance", leaves=2),
     Column("job"),
     Column("summary", leaves=3, prose=True),
 )
@@ -79,12 +79,12 @@ def poll(ctx: click.Context, output: str) -> None:
     app.settle(timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5))
     found = app.open_incidents()
     seen = _seen_until(app.engine)
-    undelivered = _undelivered(app.engine, started)
+    lost = undelivered(app.engine, started)
     if output == "json":
-        print_json(_document(results, found, seen, undelivered))
+        print_json(_document(results, found, seen, lost))
     else:
         _print(results, found, seen)
-        for one in undelivered:
+        for one in lost:
             click.echo(one.sentence, err=True)
     if any(not one.complete for one in results):
         sys.exit(3)
@@ -103,8 +103,9 @@ def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mappi
     read = [one.instance for one in results if one.complete]
     blind = [one.instance for one in results if not one.complete]
     if found or not blind:
-        rows = [(one.severity, one.condition, one.place, one.name, one.summary) for one in found]
-        print_table(COLUMNS, rows, empty="nothing is wrong")
+        skipped = 1 if len({one.instance for one in results} | {one.source for one in found}) < 2 else 0
+        rows = [(one.place, one.severity, one.condition, one.name, one.summary)[skipped:] for one in found]
+        print_table(COLUMNS[skipped:], rows, empty="nothing is wrong")
     elif read:
         click.echo(f"nothing is wrong on {', '.join(read)}", err=True)
     for name in blind:
@@ -124,7 +125,7 @@ def _seen_until(engine: Engine) -> dict[str, datetime]:
     return {one.instance: one.seen_until for one in cursors if one.seen_until is not None}
 
 
-def _undelivered(engine: Engine, since: datetime) -> list[Undelivered]:
+def undelivered(engine: Engine, since: datetime) -> list[Undelivered]:
     """What still waits, whenever it began to, and what was given up since then."""
     from alerts import outbox
     from alerts.outbox import RowState
@@ -149,7 +150,7 @@ def _document(
     results: Sequence[PollResult],
     found: Sequence[Incident],
     seen: Mapping[str, datetime],
-    undelivered: Sequence[Undelivered],
+    lost: Sequence[Undelivered],
 ) -> dict[str, Any]:
     return {
         "polls": [
@@ -180,6 +181,6 @@ def _document(
         ],
         "undelivered": [
             {"target": one.target, "messages": one.count, "reason": one.reason, "given_up": one.given_up}
-            for one in undelivered
+            for one in lost
         ],
     }

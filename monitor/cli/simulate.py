@@ -12,6 +12,7 @@ import click
 
 from monitor.cli.addresses import need_free
 from monitor.cli.signals import stop_event
+from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.simulator import Simulator
@@ -48,7 +49,6 @@ def simulate(
 
     Prints what to set to watch it, ready to paste into a shell.
     """
-    stop = stop_event()
     from monitor.simulator import SCENARIOS, ScaledClock, Simulator
 
     if show:
@@ -59,6 +59,7 @@ def simulate(
         raise click.BadParameter(f"{scenario!r}: choose from {', '.join(SCENARIOS)}", param_hint="--scenario")
     host = host.strip("[]")
     _check(host, port, https_port, ca_file)
+    stop = stop_event()
     world = SCENARIOS[scenario](ScaledClock(datetime.now(UTC), speed))
     with Simulator(world, host=host, port=port, https_port=https_port) as simulator:
         if ca_file is not None:
@@ -71,9 +72,9 @@ def simulate(
 
 def _check(host: str, port: int, https_port: int | None, ca_file: Path | None) -> None:
     if ca_file is not None and https_port is None:
-        raise click.UsageError("--ca-file: there is a certificate only with --https-port")
+        raise MonitorError("--ca-file: there is a certificate only with --https-port")
     if https_port is not None and https_port == port != 0:
-        raise click.UsageError(f"--https-port: {port} is the port of HTTP already (--port)")
+        raise MonitorError(f"--https-port: {port} is the port of HTTP already (--port)")
     need_free(host, port, of_host="--host", of_port="--port")
     if https_port is not None:
         need_free(host, https_port, of_host="--host", of_port="--https-port")
@@ -83,7 +84,7 @@ def _write(ca_file: Path, pem: bytes) -> None:
     try:
         ca_file.write_bytes(pem)
     except OSError as error:
-        raise click.UsageError(f"--ca-file: cannot write {ca_file}: {error.strerror}") from error
+        raise MonitorError(f"--ca-file: cannot write {ca_file}: {error.strerror}") from error
 
 
 def _introduction(simulator: Simulator, https_port: int | None, ca_file: Path | None) -> list[str]:

@@ -8,26 +8,36 @@ from datetime import UTC, datetime
 
 import click
 
-from monitor.cli.common import output_option, print_json, print_table, settings_of
-from monitor.errors import SettingsError
+from monitor.cli.common import config_option, output_option, print_json, settings_of
+from monitor.cli.table import Column, print_table
+from monitor.errors import MonitorError, SettingsError
+
+COLUMNS = (Column("target"), Column("outcome"), Column("detail", prose=True))
 
 
 @click.command(epilog="Example: APPRISE_URLS=slack://… sfcc-job-monitor test-alert")
 @click.option("--target", "only", metavar="NAME", multiple=True, help="Only these targets.")
 @output_option
+@config_option
 @click.pass_context
 def test_alert(ctx: click.Context, only: tuple[str, ...], output: str) -> None:
     """Send a sample alert with a small log to each target, and say honestly what became of it."""
     from alerts.model import DeliveryError
+    from monitor.cli.known import among
     from monitor.sample import sample_message
     from monitor.targets import notifiers_for
 
     settings = settings_of(ctx).settings
-    notifiers = {name: one for name, one in notifiers_for(settings).items() if not only or name in only}
+    notifiers = notifiers_for(settings)
     if not notifiers:
         raise SettingsError(["no target is set: name [[targets]] in the settings, or set APPRISE_URLS"])
+    for name in only:
+        if name not in notifiers:
+            raise MonitorError(f"there is no target {name!r} (--target); {among(name, notifiers)}")
     rows = []
     for name, notifier in notifiers.items():
+        if only and name not in only:
+            continue
         message = sample_message(notifier.capabilities, uuid.uuid4().hex, datetime.now(UTC))
         try:
             notifier.send(message)
@@ -42,7 +52,7 @@ def test_alert(ctx: click.Context, only: tuple[str, ...], output: str) -> None:
         print_json(rows)
     else:
         print_table(
-            ("target", "outcome", "detail"),
+            COLUMNS,
             [(row["target"], row["outcome"], row["detail"]) for row in rows],
             empty="no target",
         )

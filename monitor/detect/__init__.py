@@ -21,6 +21,10 @@ CONDITIONS: Mapping[str, Detect] = {
     "overlap": overlap,  # two runs that exclude each other ran at once
 }
 
+STILL_BETWEEN_RUNS = frozenset({"failed"})
+"""Conditions of one job that change only when a run of it ends, or when a retry is overdue: what is open
+of them need not be looked at while neither happened. All others are looked at again and again."""
+
 
 def judge(facts: Facts, policy: Policy) -> tuple[Decision, ...]:
     """Every decision taken, alarms or not."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
+from typing import NamedTuple
 
 from monitor.detect.classify import outcome
 from monitor.detect.streak import by_end
@@ -42,10 +42,24 @@ class Baseline:
     p90: timedelta
 
 
+class _Limits(NamedTuple):
+    """In seconds: one is made for each run of a history."""
+
+    usual: float
+    sigma: float
+    upper: float
+    lower: float
+    p90: float
+
+
 def baseline(runs: Iterable[Execution], job: JobPolicy = _PLAIN) -> Baseline | None:
     """Of the good runs of one series, in any order; None while fewer than five of them are known."""
-    good = [run for run in runs if outcome(run, job) in {Outcome.OK, Outcome.DEGRADED}]
-    good.sort(key=by_end)
+    return of_outcomes((run, outcome(run, job)) for run in sorted(runs, key=by_end))
+
+
+def of_outcomes(runs: Iterable[tuple[Execution, Outcome]]) -> Baseline | None:
+    """runs: of one series with how they ended, in the order in which they ended."""
+    good = [run for run, how in runs if how in {Outcome.OK, Outcome.DEGRADED}]
     return of_durations([length for run in good if (length := duration(run)) is not None])
 
 
@@ -60,14 +74,25 @@ def duration(run: Execution) -> timedelta | None:
 def of_durations(durations: Sequence[timedelta]) -> Baseline | None:
     """durations: of good runs, oldest first."""
     seconds = [length.total_seconds() for length in durations if length > timedelta()]
-    return _limits(_since_last_change(seconds)[-RUNS:])
+    last = _since_last_change(seconds)[-RUNS:]
+    limits = _limits(last)
+    if limits is None:
+        return None
+    return Baseline(
+        median=timedelta(seconds=limits.usual),
+        sigma=limits.sigma,
+        upper=timedelta(seconds=limits.upper),
+        lower=timedelta(seconds=limits.lower),
+        n=len(last),
+        p90=timedelta(seconds=limits.p90),
+    )
 
 
 def _since_last_change(seconds: Sequence[float]) -> list[float]:
     """Runs outside are measured by those before them: a change must not bend the ruler."""
     known: list[float] = []
     outside: list[float] = []
-    ruler: Baseline | None = None
+    ruler: _Limits | None = None
     for length in seconds:
         side = _side(length, ruler)
         if outside and side != _side(outside[-1], ruler):
@@ -89,33 +114,34 @@ def _alike(latest: Sequence[float]) -> bool:
     return len(latest) == CHANGE_RUNS and max(latest) <= CHANGE_SPREAD * min(latest)
 
 
-def _side(length: float, ruler: Baseline | None) -> int:
+def _side(length: float, ruler: _Limits | None) -> int:
     if ruler is None:
         return 0
-    return (length > ruler.upper.total_seconds()) - (length < ruler.lower.total_seconds())
+    return (length > ruler.upper) - (length < ruler.lower)
 
 
-def _limits(seconds: Sequence[float]) -> Baseline | None:
+def _limits(seconds: Sequence[float]) -> _Limits | None:
     count = len(seconds)
     if count < RUNS_NEEDED:
         return None
-    logs = [math.log(length) for length in seconds]
-    middle = median(logs)
-    sigma = 1.4826 * median(abs(log - middle) for log in logs) * (1 + 6 / count)
-    usual, ordered = math.exp(middle), sorted(seconds)
+    ordered = sorted(seconds)
+    logs = [math.log(length) for length in ordered]
+    middle = _middle(logs)
+    sigma = 1.4826 * _middle(sorted([abs(log - middle) for log in logs])) * (1 + 6 / count)
+    usual = math.exp(middle)
     floor = max(1.5 * usual, usual + FLOOR.total_seconds())
     ceiling = 3 * ordered[-1]
     p10, p90 = _quantile(ordered, 0.1), _quantile(ordered, 0.9)
     # The ceiling also stands inside: exp() of a wild spread would not be a number any more.
     wide = math.exp(min(middle + 5 * sigma, math.log(ceiling)))
-    return Baseline(
-        median=timedelta(seconds=usual),
-        sigma=sigma,
-        upper=timedelta(seconds=max(min(max(wide, 1.5 * p90), ceiling), floor)),
-        lower=timedelta(seconds=min(usual / 5, math.exp(middle - 5 * sigma), p10 / 2)),
-        n=count,
-        p90=timedelta(seconds=p90),
-    )
+    upper = max(min(max(wide, 1.5 * p90), ceiling), floor)
+    return _Limits(usual, sigma, upper, min(usual / 5, math.exp(middle - 5 * sigma), p10 / 2), p90)
+
+
+def _middle(ordered: Sequence[float]) -> float:
+    """Their median."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

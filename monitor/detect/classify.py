@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from monitor.detect.sameness import stable
 from monitor.model import SUPERSEDED_WORDS, Execution, ExitStatus, Outcome, Step, Trigger
@@ -101,4 +102,10 @@ def _says_error(exit_status: ExitStatus | None, code: str | None, failure_codes:
 
 
 def _matches(code: str, globs: Sequence[str]) -> bool:
+    return _matches_one(code, tuple(globs))
+
+
+@lru_cache(maxsize=4096)
+def _matches_one(code: str, globs: tuple[str, ...]) -> bool:
+    """Remembered: a poll asks it of thousands of steps, and nearly all of them ended with the same code."""
     return any(fnmatchcase(code, glob) for glob in globs)

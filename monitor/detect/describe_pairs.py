@@ -7,11 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.detect.encounters import Encounter
+from monitor.detect.encounters import SAME_SERIES, Encounter
 from monitor.detect.model import Facts
-from monitor.detect.words import Lines, moment, said, span, started
+from monitor.detect.words import Lines, called, moment, said, span, started
 from monitor.model import Execution
 from monitor.policy import Policy
+
+
+def name(encounter: Encounter, policy: Policy) -> str:
+    """The later starter first."""
+    later, earlier = (one.run.job_id for one in (encounter.later, encounter.earlier))
+    other = "itself" if later == earlier else called(earlier, policy.job(earlier))
+    return f"{called(later, policy.job(later))} with {other}"
+
+
+def reason(encounter: Encounter, facts: Facts) -> str:
+    later, earlier = encounter.later.run, encounter.earlier.run
+    runs = f"run {later.id} of {later.job_id} and run {earlier.id} of {earlier.job_id}"
+    if later.job_id == earlier.job_id:
+        runs = f"runs {earlier.id} and {later.id} of {later.job_id}"
+    group = _group(encounter) if encounter.group == SAME_SERIES else f"group {encounter.group}"
+    kinds = ", full and differential" if encounter.is_full_differential else ""
+    over = "" if encounter.is_holding else f"; {parting(encounter, facts)}"
+    return f"{runs} at once: {_together(encounter, facts)} ({group}{kinds}){over}"
 
 
 def overlap(encounter: Encounter, facts: Facts) -> str:
@@ -32,7 +50,7 @@ def overlap_facts(encounter: Encounter, facts: Facts, policy: Policy) -> Lines:
         ("Together", _together(encounter, facts)),
         ("Later", f"{_naming(later)}, started {started(later, policy, facts)}"),
         ("Earlier", f"{_naming(earlier)}, started {started(earlier, policy, facts)}"),
-        ("Group", encounter.group),
+        ("Group", _group(encounter)),
         ("Owner", _first(job.owner for job in jobs)),
         ("Runbook", _first(job.runbook for job in jobs)),
     )
@@ -50,6 +68,10 @@ def _together(encounter: Encounter, facts: Facts) -> str:
         return f"since {began}"
     end = encounter.end
     return f"{span(end - encounter.start)}, from {began} to {moment(end, facts.seen_until)}"
+
+
+def _group(encounter: Encounter) -> str:
+    return "the same job" if encounter.group == SAME_SERIES else encounter.group
 
 
 def _naming(run: Execution) -> str:

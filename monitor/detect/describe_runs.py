@@ -12,11 +12,12 @@ from datetime import timedelta
 
 from monitor.detect.baseline import duration
 from monitor.detect.classify import exit_code, failed_step, message, outcome, trigger
+from monitor.detect.groups import places
 from monitor.detect.streak import Episode
 from monitor.detect.subject import Subject, is_system
 from monitor.detect.words import OUTCOME_WORDS, Lines, moment, one_line, said, span, started, times
 from monitor.model import Execution, Outcome, Trigger
-from monitor.policy import JobPolicy, Policy
+from monitor.policy import JobPolicy
 
 JUST_BEFORE = timedelta(hours=1)
 JUST_BEFORE_LINES = 3
@@ -93,7 +94,7 @@ def _duration(subject: Subject, run: Execution) -> str:
 
 
 def _just_before(subject: Subject, run: Execution) -> str:
-    """What else was started within the hour before: what people ask first."""
+    """What was changed within the hour before: what people ask first."""
     facts = subject.facts
     if run.began is None:
         return ""
@@ -101,16 +102,24 @@ def _just_before(subject: Subject, run: Execution) -> str:
         facts.executions, run.began - JUST_BEFORE, key=lambda one: one.began or facts.seen_until
     )
     last = bisect_left(facts.executions, run.began, key=lambda one: one.began or facts.seen_until)
-    hour = [one for one in facts.executions[first:last] if one.job_id != run.job_id]
+    hour = facts.executions[first:last]
     often = Counter(one.job_id for one in hour)
-    telling = [one for one in hour if _is_change(one, often[one.job_id], subject.policy)]
+    telling = [one for one in hour if _is_change(one, often[one.job_id], subject)]
     return "; ".join(_change(one, subject) for one in reversed(telling[-JUST_BEFORE_LINES:]))
 
 
-def _is_change(run: Execution, often: int, policy: Policy) -> bool:
+def _is_change(run: Execution, often: int, subject: Subject) -> bool:
+    """The platform's own work, or somebody's on the same data; the rest of an instance is a red herring."""
+    if run.series == subject.series:
+        return trigger(run, subject.policy) is Trigger.MANUAL and not run.is_superseded
     if is_system(run.job_id):
         return often <= NOISE
-    return trigger(run, policy) is Trigger.MANUAL
+    if run.job_id == subject.series.job_id:  # another site of the same run, most likely
+        return False
+    if trigger(run, subject.policy) is not Trigger.MANUAL:
+        return False
+    groups = subject.policy.groups
+    return not places(subject.series.job_id, groups).isdisjoint(places(run.job_id, groups))
 
 
 def _change(run: Execution, subject: Subject) -> str:

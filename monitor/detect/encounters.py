@@ -20,6 +20,7 @@ from monitor.model import Execution, RunId
 from monitor.policy import Policy
 
 SAME_SERIES = "same_series"
+"""In place of a group where two runs of one series met."""
 
 Spans = Mapping[str, list[Span]]
 """By job."""
@@ -88,7 +89,7 @@ def encounters(facts: Facts, policy: Policy) -> Iterator[Encounter]:
 
 def _spans(facts: Facts) -> Spans:
     by_job: dict[str, list[Span]] = defaultdict(list)
-    for series, runs in facts.runs.items():
+    for series, runs in (*facts.runs.items(), *((run.series, (run,)) for run in facts.others)):
         if is_judged(series.job_id, facts):
             by_job[series.job_id] += [one for run in runs if (one := span_of(run)) is not None]
     return by_job

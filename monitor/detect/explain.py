@@ -19,10 +19,12 @@ from monitor.detect.subject import Subject, is_judged
 from monitor.model import Execution, Outcome, Series, Trigger
 from monitor.policy import Policy
 
+STEPS_UNKNOWN = "steps unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """cause: only of runs that ended badly."""
+    """cause: only of runs that ended badly; it says so where their steps are unknown."""
 
     id: str
     began: datetime | None
@@ -117,8 +119,13 @@ def _run(run: Execution, outcome: Outcome, subject: Subject) -> RunLine:
         duration=duration(run),
         outcome=outcome,
         trigger=trigger(run, subject.policy),
-        cause=cause(run, subject.job.failure_codes) if bad else "",
+        cause=_cause(run, subject) if bad else "",
     )
+
+
+def _cause(run: Execution, subject: Subject) -> str:
+    known = cause(run, subject.job.failure_codes)
+    return known if run.steps is not None else f"{known} | {STEPS_UNKNOWN}"
 
 
 def _is_about(incident: Incident, job_id: str, instance: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from alerts.model import Finding, Json, Severity
+from alerts.model import EndsBy, Finding, Json, Severity
 from monitor.detect import describe_runs as describe
 from monitor.detect.classify import cause
 from monitor.detect.model import Decision, Facts, State
@@ -26,6 +26,8 @@ from monitor.policy import Policy
 
 CONDITION = "failed"
 GOOD = frozenset({Outcome.OK, Outcome.DEGRADED})
+NAMED = 3
+"""So many runs are named one by one where a reason is given."""
 
 
 def failed(facts: Facts, policy: Policy) -> Iterator[Decision]:
@@ -35,6 +37,17 @@ def failed(facts: Facts, policy: Policy) -> Iterator[Decision]:
         yield _now(look)
         if subject.job.aborted_is == "info":
             yield from _aborted(subject)
+
+
+def first_bad(facts: Facts, policy: Policy) -> Iterator[Execution]:
+    """The run that each failure began with which `failed` would tell of."""
+    for subject in subjects(facts, policy):
+        streaks = [_Look(subject).streak]
+        if subject.job.aborted_is == "info":
+            streaks.append(_aborted_streak(subject))
+        for found in streaks:
+            for episode in (*_just_over(subject, found), *((found.current,) if found.current else ())):
+                yield episode.bad[0]
 
 
 @dataclass(frozen=True)
@@ -88,26 +101,28 @@ def _now(look: _Look) -> Decision:
     if waiting := _awaited(look):
         return waiting
     if bad:
-        reason = f"{len(bad)} of {job.failure_threshold} failures needed"
+        reason = f"{len(bad)} of {job.failure_threshold} failures needed ({_named(bad)})"
         return _decision(look.subject, State.WAITING, reason, numbers={"executions": _ids(bad)})
     state, reason = _quiet_state(look)
     return _decision(look.subject, state, reason)
 
 
 def _holding(subject: Subject, episode: Episode) -> Decision:
-    count = len(episode.bad)
-    if episode.good:
-        reason = f"{len(episode.good)} of {subject.job.recovery_threshold} good runs needed to recover"
-    elif count == 1:
-        reason = "last run was aborted" if episode.newest.execution_status == "aborted" else "last run failed"
-    else:
-        reason = (
-            f"last {count} runs failed" if subject.job.recovery_threshold == 1 else f"{count} runs failed"
-        )
     numbers = {"executions": _ids(episode.bad), "good": len(episode.good)}
-    return _decision(
-        subject, State.HOLDS, reason, numbers=numbers, finding=_finding(subject, episode, CONDITION)
-    )
+    finding = _finding(subject, episode, CONDITION)
+    return _decision(subject, State.HOLDS, _why(subject, episode), numbers=numbers, finding=finding)
+
+
+def _why(subject: Subject, episode: Episode) -> str:
+    bad = f"({_named(episode.bad)}{_steps(episode.newest)})"
+    if episode.good:
+        needed = f"{len(episode.good)} of {subject.job.recovery_threshold} good runs needed to recover"
+        return f"{needed} ({_named(episode.good)}) after {_count(episode.bad)} failed {bad}"
+    if len(episode.bad) > 1:
+        last = "last " if subject.job.recovery_threshold == 1 else ""
+        return f"{last}{len(episode.bad)} runs failed {bad}"
+    how = "was aborted" if episode.newest.execution_status == "aborted" else "failed"
+    return f"last run {how} {bad}"
 
 
 def _awaited(look: _Look) -> Decision | None:
@@ -117,7 +132,8 @@ def _awaited(look: _Look) -> Decision | None:
         attempt = look.retries.get(run.run_id)
         if attempt is None or attempt.standing is Standing.COUNTS:
             continue
-        said = f"attempt {(run.current_retry_attempt or 0) + 1} of {(run.max_retries or 0) + 1} failed"
+        number, of = (run.current_retry_attempt or 0) + 1, (run.max_retries or 0) + 1
+        said = f"attempt {number} of {of} failed (run {run.id}{_steps(run)})"
         if attempt.by is None:
             until = moment(attempt.until, subject.facts.seen_until)
             numbers: dict[str, Json] = {"executions": [run.id], "until": attempt.until.isoformat()}
@@ -125,7 +141,8 @@ def _awaited(look: _Look) -> Decision | None:
             return _decision(subject, State.WAITING, reason, numbers=numbers)
         if not attempt.by.is_final:
             numbers = {"executions": [run.id, attempt.by.id]}
-            return _decision(subject, State.WAITING, f"{said}, the next is running", numbers=numbers)
+            reason = f"{said}, the next is running (run {attempt.by.id})"
+            return _decision(subject, State.WAITING, reason, numbers=numbers)
     return None
 
 
@@ -133,33 +150,46 @@ def _quiet_state(look: _Look) -> tuple[State, str]:
     final = look.subject.final
     if not final:
         return State.UNKNOWN, "no finished run known"
-    word = OUTCOME_WORDS[final[-1][1]]
-    if not look.judged:
-        return State.UNKNOWN, f"last run {word}, and none before it counts"
-    if final[-1][0].run_id == look.judged[-1][0].run_id:
-        return State.CLEAR, f"last run {word}"
-    return State.CLEAR, f"last run {word}, the last that counts was ok"
+    (last, outcome), counts = final[-1], look.judged[-1:]
+    said = f"last run {OUTCOME_WORDS[outcome]} (run {last.id})"
+    if not counts:
+        return State.UNKNOWN, f"{said}, and none before it counts"
+    if last.run_id == counts[0][0].run_id:
+        return State.CLEAR, said
+    return State.CLEAR, f"{said}, the last that counts was ok (run {counts[0][0].id})"
 
 
 def _over(subject: Subject, found: Streak, condition: str) -> Iterator[Decision]:
+    for episode in _just_over(subject, found):
+        finding = _finding(subject, episode, condition)
+        bad = f"{_count(episode.bad)} failed ({_named(episode.bad)}{_steps(episode.newest)})"
+        numbers = {"executions": _ids(episode.bad), "recovered_by": _ids(episode.good)}
+        yield _decision(
+            subject, State.OVER, f"{bad}, then {finding.resolution}", numbers=numbers, finding=finding
+        )
+
+
+def _just_over(subject: Subject, found: Streak) -> Iterator[Episode]:
     for episode in found.over:
         if any(run.run_id in subject.facts.fresh for run in episode.runs):
-            finding = _finding(subject, episode, condition)
-            reason = f"{len(episode.bad)} failed, then {finding.resolution}"
-            numbers = {"executions": _ids(episode.bad), "recovered_by": _ids(episode.good)}
-            yield _decision(subject, State.OVER, reason, numbers=numbers, finding=finding)
+            yield episode
 
 
 def _aborted(subject: Subject) -> Iterator[Decision]:
     """Aborted runs where they count as information: a finding of its own beside the streak of failures."""
-    verdicts = dict.fromkeys((*GOOD, Outcome.FAILED), Verdict.GOOD) | {Outcome.ABORTED: Verdict.BAD}
-    found = streak(((run, verdicts[how]) for run, how in subject.final if how in verdicts), 1, 1)
+    found = _aborted_streak(subject)
     for decision in _over(subject, found, CONDITION):
         yield replace(decision, finding=decision.finding and _as_info(decision.finding))
     if found.current is not None:
         finding = _as_info(_finding(subject, found.current, CONDITION))
         numbers = {"executions": _ids(found.current.bad)}
-        yield _decision(subject, State.HOLDS, "last run was aborted", numbers=numbers, finding=finding)
+        reason = f"last run was aborted ({_named(found.current.bad)})"
+        yield _decision(subject, State.HOLDS, reason, numbers=numbers, finding=finding)
+
+
+def _aborted_streak(subject: Subject) -> Streak:
+    verdicts = dict.fromkeys((*GOOD, Outcome.FAILED), Verdict.GOOD) | {Outcome.ABORTED: Verdict.BAD}
+    return streak(((run, verdicts[how]) for run, how in subject.final if how in verdicts), 1, 1)
 
 
 def _as_info(finding: Finding) -> Finding:
@@ -172,6 +202,7 @@ def _finding(subject: Subject, episode: Episode, condition: str) -> Finding:
     quiet = "first_read" if episode.is_backfilled else None
     wants_log = quiet is None and job.attach != "none" and newest.is_log_file_existing is not False
     return Finding(
+        ends_by=EndsBy.FACT,
         source=facts.instance,
         condition=condition,
         labels=subject.labels,
@@ -221,6 +252,22 @@ def _decision(
         numbers=thresholds | dict(numbers or {}),
         finding=finding,
     )
+
+
+def _count(runs: tuple[Execution, ...]) -> str:
+    return f"{len(runs)} run{'s' * (len(runs) > 1)}"
+
+
+def _named(runs: tuple[Execution, ...]) -> str:
+    """As people say them: all of a few, the newest of many."""
+    ids = _ids(runs)
+    if len(ids) > NAMED:
+        return f"the newest is run {ids[-1]}"
+    return f"run{'s' * (len(ids) > 1)} {', '.join(ids)}"
+
+
+def _steps(run: Execution) -> str:
+    return ", steps unknown" if run.steps is None else ""
 
 
 def _ids(runs: tuple[Execution, ...]) -> list[str]:

@@ -24,10 +24,7 @@ class Membership:
     @cached_property
     def of(self) -> Mapping[str, frozenset[int]]:
         """job id -> places of its groups in the settings."""
-        return {
-            job_id: frozenset(place for place, group in enumerate(self.groups) if is_member(job_id, group))
-            for job_id in self.jobs
-        }
+        return {job_id: places(job_id, self.groups) for job_id in self.jobs}
 
     def exclusive(self) -> Iterable[tuple[int, frozenset[str]]]:
         """Place and members of each group in which runs exclude each other."""
@@ -44,6 +41,11 @@ class Membership:
 
 def is_member(job_id: str, group: GroupPolicy) -> bool:
     return _matches(job_id, group.jobs, any_case=group.any_case)
+
+
+def places(job_id: str, groups: Sequence[GroupPolicy]) -> frozenset[int]:
+    """Where in the settings its groups stand."""
+    return frozenset(place for place, group in enumerate(groups) if is_member(job_id, group))
 
 
 def is_full_differential(one: str, other: str, group: GroupPolicy) -> bool:

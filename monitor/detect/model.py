@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 
 from alerts.model import Finding, Json
 from monitor.model import Execution, Interval, RunId, Series
@@ -23,21 +24,31 @@ class Facts:
         oldest first by `began`. Series that nothing happened to may be absent: absent is unjudged.
     fresh: runs that changed since the last judgement; what is over is reported only if one of them
         belongs to it.
+    beside: runs of other series, for conditions that compare: what is active, what met a fresh run,
+        what happened just before a failure. Never all of a series, so no series is judged by them.
     system_jobs: globs of the platform's own jobs (`sfcc-*`) that are judged like any other; the rest
-        of them is among `runs` as context only.
+        of them is context only, wherever it stands.
     """
 
     instance: str
     seen_until: datetime
     runs: Mapping[Series, tuple[Execution, ...]]
     fresh: frozenset[RunId] = frozenset()
+    beside: tuple[Execution, ...] = ()
     coverage: tuple[Interval, ...] = ()
     system_jobs: tuple[str, ...] = ()
 
     @cached_property
+    def others(self) -> tuple[Execution, ...]:
+        """What is `beside`, each run once, but for those that `runs` has."""
+        series = self.runs.keys() & {run.series for run in self.beside}
+        known = {run.run_id for one in series for run in self.runs[one]}
+        return tuple({run.run_id: run for run in self.beside if run.run_id not in known}.values())
+
+    @cached_property
     def executions(self) -> tuple[Execution, ...]:
-        """All of them, oldest first; those of unknown start last."""
-        every = [run for runs in self.runs.values() for run in runs]
+        """All of them, each once, oldest first; those of unknown start last."""
+        every = [*chain.from_iterable(self.runs.values()), *self.others]
         return tuple(sorted(every, key=lambda run: (run.began or self.seen_until, run.job_id, run.id)))
 
 

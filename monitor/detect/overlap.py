@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alerts.model import Finding, Json, Severity
+from alerts.model import EndsBy, Finding, Json, Severity
 from monitor.detect import describe_pairs as describe
 from monitor.detect.encounters import Encounter, encounters
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.severity import severity
-from monitor.detect.words import called
 from monitor.policy import Policy
 
 CONDITION = "overlap"
@@ -27,7 +26,7 @@ def overlap(facts: Facts, policy: Policy) -> Iterator[Decision]:
             CONDITION,
             (later.job_id, earlier.job_id),
             State.HOLDS if encounter.is_holding else State.OVER,
-            f"both run ({encounter.group})" if encounter.is_holding else finding.resolution,
+            describe.reason(encounter, facts),
             numbers=finding.evidence,
             finding=finding,
         )
@@ -39,6 +38,7 @@ def _finding(encounter: Encounter, facts: Facts, policy: Policy) -> Finding:
     default = Severity.CRITICAL if encounter.is_full_differential else Severity.WARNING
     over = not encounter.is_holding
     return Finding(
+        ends_by=EndsBy.FACT,
         source=facts.instance,
         condition=CONDITION,
         labels={
@@ -51,7 +51,7 @@ def _finding(encounter: Encounter, facts: Facts, policy: Policy) -> Finding:
         since=encounter.start,
         occurrences=tuple(meeting.occurrence for meeting in encounter.meetings),
         cause=f"{later.job_id} started during {earlier.job_id}",
-        name=called(later.job_id, job),
+        name=describe.name(encounter, policy),
         place=facts.instance,
         summary=describe.overlap(encounter, facts),
         facts=describe.overlap_facts(encounter, facts, policy),

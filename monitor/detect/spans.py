@@ -1,7 +1,8 @@
 """When runs occupied the instance: half-open intervals, which of them met, and which belong together.
 
 Knows times, not groups or severities. A run that has not ended lasts until END_OF_TIME: at
-`seen_until` it was still there, and nothing says when it will be gone.
+`seen_until` it was still there, and nothing says when it will be gone. An attempt that waits for its
+retry is not final and yet does not run any more: it has an end.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def span_of(run: Execution) -> Span | None:
     start = _start(run)
     if start is None or run.is_pending or run.is_superseded:
         return None
-    end = END_OF_TIME if not run.is_final else run.ended
+    end = run.ended if run.is_final else run.end_time or END_OF_TIME
     return Span(start, end, run) if end is not None and end > start else None
 
 

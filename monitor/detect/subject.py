@@ -11,7 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from monitor.detect.baseline import Baseline, baseline
+from monitor.detect.baseline import Baseline, of_outcomes
 from monitor.detect.classify import outcome
 from monitor.detect.model import Facts
 from monitor.detect.streak import by_end
@@ -46,7 +46,7 @@ class Subject:
 
     @cached_property
     def baseline(self) -> Baseline | None:
-        return baseline(self.runs, self.job)
+        return of_outcomes(self.final)
 
     @property
     def site(self) -> str:

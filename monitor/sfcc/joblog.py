@@ -26,7 +26,7 @@ KEY = 500  # characters by which lines are told apart
 PREFIX = re.compile(
     r"\[\d{4}-\d\d-\d\d[ T](\d\d:\d\d:\d\d)[^\]]*\]\s+(INFO|WARN|ERROR|DEBUG|FATAL|TRACE)\s+(.*)"
 )
-THREAD = re.compile(r"SystemJobThread\|\d+\|([^|\s]+)(?:\|(\S+))?\s+")
+THREAD = re.compile(r"SystemJobThread\|\d+\|[^|\s]+(?:\|(\S+))?\s+")
 LEFT_OUT = re.compile(r"\[… .* left out by the monitor.*…\]")
 SUMMARY = re.compile(r"finished with status \[|completed with status \[|^Step \[.*\] failed\b", re.IGNORECASE)
 DATA_ERROR = re.compile(r"\bDATAERROR\b")
@@ -77,9 +77,12 @@ class _Entry:
         return f"{self.time} {self.level} {step}{self.text}".strip()
 
 
-def telling_lines(text: str, *, limit: int = 12, width: int = 300) -> list[str]:
-    """The lines worth reading first, most telling first; the last lines where none is an error."""
-    entries = list(_entries(text))
+def telling_lines(text: str, *, job_id: str | None = None, limit: int = 12, width: int = 300) -> list[str]:
+    """The lines worth reading first, most telling first; the last lines where none is an error.
+
+    job_id: whose log it is. Without it, one with blanks or `|` in it is taken for a step or for text.
+    """
+    entries = list(_entries(text, _threads(job_id)))
     data_errors = [entry for entry in entries if DATA_ERROR.search(entry.text)]
     errors = [entry for entry in entries if entry.is_error and not DATA_ERROR.search(entry.text)]
     if not errors and not data_errors:
@@ -99,7 +102,7 @@ def telling_lines(text: str, *, limit: int = 12, width: int = 300) -> list[str]:
     return [_short(line, width, times) for line, times in islice(found, limit)]
 
 
-def assemble(log: LogFile, mask: Mask, *, max_stored: int = MAX_STORED) -> JobLog:
+def assemble(log: LogFile, mask: Mask, *, job_id: str | None = None, max_stored: int = MAX_STORED) -> JobLog:
     """The log as a file to keep and to send: decoded, masked, cut, with a line where something is missing."""
     head_bytes, tail_bytes = _at_line_ends(log)
     head, in_head = mask(_decode(head_bytes))
@@ -113,7 +116,7 @@ def assemble(log: LogFile, mask: Mask, *, max_stored: int = MAX_STORED) -> JobLo
     return JobLog(
         name=log.name,
         content=text.encode(),
-        lines=tuple(telling_lines(text)),
+        lines=tuple(telling_lines(text, job_id=job_id)),
         note="; ".join(filter(None, (_cut_note(file, size), _masked_note(in_head + in_tail)))),
         masked=in_head + in_tail,
     )
@@ -205,7 +208,15 @@ def _amount(count: int) -> str:
     return f"{count} byte{'' if count == 1 else 's'}"
 
 
-def _entries(text: str) -> Iterator[_Entry]:
+def _threads(job_id: str | None) -> tuple[re.Pattern[str], ...]:
+    """What stands before the text of a line; the group is the step. The first that fits is right."""
+    if job_id is None:
+        return (THREAD,)
+    own = rf"SystemJobThread\|\d+\|{re.escape(job_id)}(?:\|(\S+))?(?:\s+|$)"
+    return re.compile(own), THREAD
+
+
+def _entries(text: str, threads: Sequence[re.Pattern[str]]) -> Iterator[_Entry]:
     entry: _Entry | None = None
     for line in text.split("\n"):
         match = PREFIX.match(line)
@@ -220,9 +231,9 @@ def _entries(text: str) -> Iterator[_Entry]:
             continue
         if entry is not None:
             yield entry
-        thread = THREAD.search(match[3])
+        thread = next(filter(None, (pattern.search(match[3]) for pattern in threads)), None)
         rest = match[3][: thread.start()] + match[3][thread.end() :] if thread else match[3]
-        entry = _Entry(match[1], match[2], (thread and thread[2]) or "", rest.strip())
+        entry = _Entry(match[1], match[2], (thread and thread[1]) or "", rest.strip())
     if entry is not None:
         yield entry
 

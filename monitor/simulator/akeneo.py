@@ -68,7 +68,10 @@ _FEED = (
 
 
 def akeneo_night(clock: Clock) -> World:
-    """The eventful night is the first whose 02:00 UTC has not come yet; five clean days lie before it."""
+    """A night of Akeneo imports: one fails at 02:12, a full import starts into a late one at 02:30.
+
+    It is the first whose 02:00 UTC has not come yet; five clean days lie before it.
+    """
     world = World(clock, seed=7, history=timedelta(days=5))
     for spec in _akeneo_jobs() + _shop_jobs():
         world.add_job(spec)

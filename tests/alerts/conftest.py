@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from alerts import attachments, store
 from alerts.delivery import deliver_next
@@ -51,8 +52,13 @@ class Desk:
                 late=late,
             )
             store.apply(conn, changes)
-            refs = [ref for one in (*changes.opened, *changes.updated) for ref in one.attachments]
-            attachments.want(conn, refs, self.at)
+            attachments.want(
+                conn,
+                changes.wanted(),
+                self.at,
+                about=lambda ref: f"run {ref}",
+                how=lambda ref: f"show log {ref}",
+            )
         return changes
 
     def dispatch(self) -> DispatchResult:
@@ -83,6 +89,29 @@ class Desk:
 @pytest.fixture
 def desk(engine: Engine) -> Desk:
     return Desk(engine)
+
+
+def _query_plans(engine: Engine, ask: Callable[[Connection], object]) -> list[str]:
+    """How SQLite goes about each SELECT that `ask` really sends."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_conn: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            sent.append((statement, values))
+
+    with engine.begin() as conn:
+        event.listen(engine, "before_cursor_execute", note)
+        ask(conn)
+        event.remove(engine, "before_cursor_execute", note)
+        plans = [
+            conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values) for statement, values in sent
+        ]
+        return ["; ".join(row[-1] for row in plan) for plan in plans]
+
+
+@pytest.fixture
+def query_plans() -> Callable[[Engine, Callable[[Connection], object]], list[str]]:
+    return _query_plans
 
 
 @pytest.fixture

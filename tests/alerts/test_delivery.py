@@ -6,17 +6,19 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, event, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from alerts import attachments, outbox
 from alerts.delivery import deliver_next
-from alerts.model import Attachment, Capabilities, DeliveryReason, Message
+from alerts.model import Attachment, Capabilities, DeliveryReason, FetchFailed, Message
 from alerts.outbox import RowState
+from alerts.routing import Route
 from alerts.schema import notifications
 from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
 
@@ -28,7 +30,7 @@ R = DeliveryReason
 def queued(desk: Desk) -> Desk:
     """One alert with a log is due."""
     desk.poll(finding(attachments=["log"]))
-    log = Attachment("log", "job.log", b"ERROR it broke\n", ("ERROR it broke",), "The whole file: show log 1")
+    log = Attachment("log", "job.log", b"ERROR it broke\n", ("ERROR it broke",), "2 secrets masked")
     attachments.fetch_due(desk.engine, lambda _ref: log, desk.now)
     desk.wait(10)
     desk.dispatch()
@@ -99,8 +101,8 @@ def test_a_target_that_refuses_the_file_gets_the_text_saying_so(
     assert len(target.tried) == tries
     (message,) = target.sent
     assert message.files == ()
-    assert "The file stayed behind: the target answered" in message.body
-    assert "The whole file: show log 1" in message.body
+    assert "Log file: stayed behind: the target answered" in message.body
+    assert "To get the log: show log log" in message.body
     assert "ERROR it broke" in message.body
 
 
@@ -132,7 +134,61 @@ def test_a_target_that_takes_no_files_is_offered_none(queued: Desk) -> None:
 
     assert target.sent[0].files == ()
     assert "ERROR it broke" in target.sent[0].body
-    assert "This target takes no files. The whole file: show log 1" in target.sent[0].body
+    assert "Log file: this target takes none" in target.sent[0].body
+    assert "To get the log: show log log" in target.sent[0].body
+
+
+def test_a_message_whose_newest_log_is_not_there_carries_an_older_one_and_says_so(queued: Desk) -> None:
+    queued.poll(finding(attachments=["new"], occurrences=["1", "2"], cause="step indexPrices: ERROR"))
+
+    def fails(_ref: str) -> Attachment:
+        raise FetchFailed("no log: the client may not read it", final=True)
+
+    attachments.fetch_due(queued.engine, fails, queued.now)
+    queued.wait(10)
+    queued.dispatch()
+    target = RecordingNotifier("ops")
+
+    queued.deliver_for(target, 2)
+
+    body, files = target.sent[1].body, target.sent[1].files
+    assert [file.content for file in files] == [b"ERROR it broke\n"]
+    assert "From the log job.log of run log:" in body
+    assert "Newest log: not there: the client may not read it" in body
+    assert "This log: is older, of run log" in body
+
+
+def test_the_same_trouble_again_has_its_log_in_the_repetition(queued: Desk) -> None:
+    queued.poll(finding(attachments=["new"], occurrences=["1", "2"]))
+    newer = Attachment("new", "new.log", b"newer\n", ("newer",))
+    assert attachments.fetch_due(queued.engine, lambda _ref: newer, queued.now) == 1
+    queued.wait(4 * 3600)
+    queued.dispatch()
+    target = RecordingNotifier("ops")
+
+    queued.deliver_for(target, 2)
+
+    assert [[file.name for file in message.files] for message in target.sent] == [["job.log"], ["new.log"]]
+
+
+def test_of_a_storm_only_the_logs_that_travel_are_read(desk: Desk) -> None:
+    jobs = [finding(f"job-{number:02}", attachments=[f"log-{number:02}"]) for number in range(25)]
+    desk.poll(*jobs)
+    attachments.fetch_due(
+        desk.engine, lambda ref: Attachment(ref, f"{ref}.log", b"x", (f"line of {ref}",)), desk.now
+    )
+    desk.wait(10)
+    desk.dispatch()
+    target = RecordingNotifier("ops")
+
+    desk.deliver(target)
+
+    (message,) = target.sent
+    listing, *logs = message.files
+    assert [file.name for file in logs] == ["log-00.log", "log-01.log", "log-02.log"]
+    assert "attached are the logs of job-00, job-01, job-02." in message.body
+    assert b"line of log-24" in listing.content
+    assert b"To get the log: show log log-24" in listing.content
 
 
 def test_a_log_that_arrives_after_dispatch_still_travels(desk: Desk) -> None:
@@ -161,6 +217,115 @@ def test_a_message_refused_for_good_is_given_up_loudly(
     with queued.engine.begin() as conn:
         outbox.retry_now(conn, [1], queued.at)
     assert queued.deliver(RecordingNotifier("ops")) is R.SENT
+
+
+def test_the_end_of_what_a_target_never_heard_of_is_not_sent_to_it(queued: Desk) -> None:
+    queued.policy = replace(queued.policy, routes=(Route("default", ("ops", "mail"), ("job_id",)),))
+    queued.deliver_for(ScriptedNotifier("ops", "refuse", Capabilities(files=False)), 900)
+    queued.poll()
+    queued.wait(10)
+    queued.dispatch()
+    silent, other = RecordingNotifier("ops"), RecordingNotifier("mail")
+
+    assert (queued.deliver(silent), queued.deliver(other)) == (None, R.SENT)
+
+    assert (silent.sent, [message.resolved for message in other.sent]) == ([], [True])
+    with queued.engine.begin() as conn:
+        newest = outbox.listing(conn, states=[RowState.DEAD])[0]
+    assert newest.last_error == "not sent: the target was never told that it began"
+
+
+def test_of_a_message_a_target_is_sent_what_concerns_it(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, routes=(Route("default", ("ops",), ()),))
+    desk.poll(finding("a"))
+    desk.wait(10)
+    desk.dispatch()
+    desk.deliver_for(ScriptedNotifier("ops", "refuse", Capabilities(files=False)), 900)
+    desk.poll(finding("b"))  # and the end of a
+    desk.wait(10)
+    desk.dispatch()
+    target = RecordingNotifier("ops")
+
+    desk.deliver(target)
+
+    assert [message.title for message in target.sent] == ["failed: b on production"]
+
+
+def test_what_was_told_is_logged_with_its_target_and_title(
+    queued: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "alerts.delivery"):
+        queued.deliver(RecordingNotifier("ops"))
+
+    assert caplog.messages == ["told ops: failed: import-prices on production"]
+
+
+def test_a_message_that_was_taken_is_marked_as_soon_as_the_state_can_be_written(queued: Desk) -> None:
+    state = Locked(queued)
+    target = RecordingNotifier("ops")
+
+    reason = deliver_next(
+        queued.engine, state.sending(target), "me", queued.now, pause=state.pause_until(seconds=20)
+    )
+
+    assert (reason, len(target.sent), states(queued)) == (R.SENT, 1, [RowState.SENT])
+    assert queued.deliver(target) is None
+
+
+def test_a_state_that_stays_locked_for_longer_than_a_lease_is_an_error(queued: Desk) -> None:
+    state = Locked(queued)
+
+    with pytest.raises(SQLAlchemyError):
+        deliver_next(
+            queued.engine,
+            state.sending(RecordingNotifier("ops")),
+            "me",
+            queued.now,
+            pause=state.pause_until(seconds=60),
+        )
+    state.unlock()
+
+
+class Locked:
+    """A state that refuses to be written from the moment a message is taken."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._began = desk.at
+        self._is_locked = False
+        event.listen(desk.engine, "before_cursor_execute", self._refuse)
+
+    def sending(self, target: RecordingNotifier) -> Any:
+        return Then(target.name, then=self._lock, to=target)
+
+    def pause_until(self, seconds: float) -> Callable[[float], object]:
+        def pause(length: float) -> None:
+            self._desk.wait(length)
+            self._is_locked = self._desk.at < self._began + timedelta(seconds=seconds)
+
+        return pause
+
+    def unlock(self) -> None:
+        self._is_locked = False
+
+    def _lock(self) -> None:
+        self._is_locked = True
+
+    def _refuse(self, *_: object) -> None:
+        if self._is_locked:
+            raise OperationalError("UPDATE outbox", None, Exception("database is locked"))
+
+
+@dataclass
+class Then(RecordingNotifier):
+    """Does something once the message was taken."""
+
+    then: Callable[[], object] = lambda: None
+    to: RecordingNotifier = field(default_factory=RecordingNotifier)
+
+    def send(self, message: Message) -> None:
+        self.to.send(message)
+        self.then()
 
 
 def test_a_setting_mended_within_ten_minutes_loses_nothing(queued: Desk) -> None:

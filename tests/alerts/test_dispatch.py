@@ -161,6 +161,63 @@ def test_backlogs_count_groups_that_wait_and_rows_that_were_not_taken(desk: Desk
     assert (backlog.target, backlog.count, backlog.oldest) == ("ops", 2, seen_at)
 
 
+def test_what_waits_for_a_target_that_is_gone_is_no_backlog(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    desk.policy = RoutingPolicy((Route("default", ("mail",), ("job_id",)),))
+
+    with desk.engine.begin() as conn:
+        assert backlogs(conn, desk.policy) == ()
+
+
+def test_a_clock_set_back_delays_an_alert_by_no_more_than_group_wait(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(-7200)
+    assert desk.dispatch().notifications == ()
+    desk.wait(9)
+    assert desk.dispatch().notifications == ()
+    desk.wait(1)
+
+    (told,) = desk.dispatch().notifications
+
+    assert told.seen_at == desk.at - timedelta(seconds=10)
+
+
+def test_a_group_told_before_the_clock_was_set_back_is_told_again_after_its_interval(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    desk.wait(-7200)
+    desk.poll()
+    assert desk.dispatch().notifications == ()
+    desk.wait(300)
+
+    assert [one.kind for one in desk.dispatch().notifications] == [NotificationKind.RESOLVED]
+
+
+def test_criticals_are_repeated_in_time_although_the_clock_was_set_back(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    desk.wait(-30 * 3600)
+    assert desk.dispatch().notifications == ()
+    desk.wait(4 * 3600)
+
+    assert [one.kind for one in desk.dispatch().notifications] == [NotificationKind.REPEAT]
+
+
+def test_what_nobody_watches_any_more_is_not_repeated(desk: Desk) -> None:
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    with desk.engine.begin() as conn:
+        store.abandon(conn, ["another"], desk.at)
+    desk.wait(5 * 3600)
+
+    assert desk.dispatch().notifications == ()
+
+
 def test_without_targets_nothing_is_ever_backlogged(desk: Desk) -> None:
     desk.policy = RoutingPolicy(())
     desk.poll(finding())

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents import CAUSES_KEPT, KNOWN, Changes, Fact, reconcile
-from alerts.model import EventKind, Finding, Incident, Severity
+from alerts.incidents import CAUSES_KEPT, FILES_KEPT, KNOWN, UNJUDGED, Changes, Fact, reconcile
+from alerts.model import EndsBy, EventKind, Finding, Incident, Severity
 from alerts.testing import finding
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -89,6 +89,52 @@ def test_the_same_cause_again_is_counted_and_not_told() -> None:
     assert (incident.count, incident.summary, kinds(changes)) == (2, "It failed twice.", [])
 
 
+def test_files_of_earlier_findings_stay_behind_the_newest() -> None:
+    world = World()
+    for number in range(FILES_KEPT + 2):
+        world.look(finding(occurrences=[str(number)], attachments=[f"log-{number}"]))
+
+    files = world.open[finding().fingerprint].attachments
+    assert files == tuple(f"log-{number}" for number in range(2, FILES_KEPT + 2))
+    assert not world.look(finding(occurrences=["0"], attachments=[f"log-{FILES_KEPT + 1}"]))
+
+
+@pytest.mark.parametrize(
+    ("looks", "wanted"),
+    [
+        pytest.param([finding(attachments=["a"])], ["a"], id="what opens"),
+        pytest.param([finding(attachments=["a"])] * 2, [], id="not what has not changed"),
+        pytest.param(
+            [finding(attachments=["a"]), finding(occurrences=["1", "2"], attachments=["b"])],
+            ["b"],
+            id="the same trouble again, which is counted and not told",
+        ),
+        pytest.param([finding(), finding(attachments=["a"])], ["a"], id="a file that is there only now"),
+        pytest.param(
+            [finding(attachments=["a"]), over(finding(occurrences=["1", "2"], attachments=["b"]))],
+            ["b"],
+            id="what ended after it had happened again",
+        ),
+        pytest.param(
+            [finding(attachments=["a"]), over(finding(attachments=["a"]))], [], id="not what merely ended"
+        ),
+        pytest.param([over(finding(attachments=["a"]))], ["a"], id="what came and went"),
+        pytest.param([finding(quiet="first_read", attachments=["a"])], [], id="not what nobody is told of"),
+        pytest.param(
+            [finding(quiet="inhibited", attachments=["a"]), finding(attachments=["a"])],
+            ["a"],
+            id="what was held back and is told now",
+        ),
+    ],
+)
+def test_files_that_messages_will_carry_are_asked_for(looks: list[Finding], wanted: list[str]) -> None:
+    world = World()
+    for one in looks:
+        changes = world.look(one)
+
+    assert changes.wanted() == wanted
+
+
 def test_a_new_cause_is_told() -> None:
     world = World()
     world.look(finding())
@@ -134,6 +180,24 @@ def test_what_no_longer_holds_is_resolved_now() -> None:
 
     (incident,) = changes.resolved
     assert (incident.ends_at, incident.resolution, kinds(changes)) == (world.now, "", [EventKind.RESOLVED])
+
+
+def test_what_ends_by_a_fact_and_is_merely_gone_is_not_told_to_be_over() -> None:
+    world = World()
+    world.look(finding(ends_by=EndsBy.FACT))
+
+    changes = world.look()
+
+    (incident,) = changes.resolved
+    assert (incident.ends_at, incident.resolution, kinds(changes)) == (world.now, UNJUDGED, [])
+    assert world.look(finding(ends_by=EndsBy.FACT)).opened[0].quiet == KNOWN
+
+
+def test_what_ends_by_a_fact_is_told_when_that_fact_is_there() -> None:
+    world = World()
+    world.look(finding(ends_by=EndsBy.FACT))
+
+    assert kinds(world.look(over(finding(ends_by=EndsBy.FACT)))) == [EventKind.RESOLVED]
 
 
 def test_a_finding_that_is_over_resolves_its_incident_and_says_how_and_when() -> None:

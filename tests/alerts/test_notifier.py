@@ -46,6 +46,7 @@ class Receiver:
     methods: list[str] = field(default_factory=list)
     port: int = 0
     silent: bool = False
+    text: str = ""
     done: threading.Event = field(default_factory=threading.Event)
 
     def url(self, extra: str = "") -> str:
@@ -66,8 +67,9 @@ def serving(receiver: Receiver) -> Iterator[Receiver]:
             self.send_response(code)
             if 300 <= code < 400:
                 self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(receiver.text)))
             self.end_headers()
+            self.wfile.write(receiver.text.encode())
 
         def do_GET(self) -> None:
             self.do_POST()
@@ -186,6 +188,25 @@ def test_a_target_that_is_away() -> None:
         error = refusal(build("ops", f"json://127.0.0.1:{taken.getsockname()[1]}"), message())
 
     assert (error.reason, error.answered) == (R.NETWORK, False)
+    assert str(error) == "the target could not be reached: the connection was refused"
+
+
+def test_a_target_whose_name_is_wrong() -> None:
+    error = refusal(build("ops", "json://nobody.invalid"), message())
+
+    assert (error.reason, str(error)) == (
+        R.NETWORK,
+        "the target could not be reached: its name was not found",
+    )
+
+
+def test_a_target_that_speaks_no_tls(receiver: Receiver) -> None:
+    error = refusal(build("ops", f"jsons://127.0.0.1:{receiver.port}"), message())
+
+    assert (error.reason, str(error)) == (
+        R.NETWORK,
+        "the target could not be reached: no TLS connection came about",
+    )
 
 
 def test_a_target_that_does_not_answer(receiver: Receiver) -> None:
@@ -245,8 +266,9 @@ SLACK_BOT = "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#ops"
     [
         ("json://host", BodyFormat.TEXT, 250, 32768, True),
         ("mailto://u:p@example.com?to=a@b.de", BodyFormat.HTML, 250, 32768, True),
-        (SLACK_BOT, BodyFormat.MARKDOWN, 250, 32768, True),
-        (SLACK_HOOK, BodyFormat.MARKDOWN, 250, 32768, False),
+        (SLACK_BOT, BodyFormat.SLACK, 250, 32768, True),
+        (SLACK_HOOK, BodyFormat.SLACK, 250, 32768, False),
+        (f"{SLACK_HOOK}?format=text", BodyFormat.TEXT, 250, 32768, False),
         ("discord://1234567890/abcdefghijk", BodyFormat.MARKDOWN, 250, 2000, True),
         ("tgram://123456789:abcdefg_hijklmnop/123456", BodyFormat.HTML, 0, 4096, True),
         ("workflows://host:443/workflow1a/signature/", BodyFormat.MARKDOWN, 250, 1000, False),
@@ -263,6 +285,21 @@ def test_what_targets_can_take(
     can = build("ops", url).capabilities
 
     assert (can.format, can.title_max, can.body_max_bytes, can.files) == (form, title_max, body_max, files)
+
+
+@pytest.mark.parametrize("blocks", ["no", "yes"], ids=["as it always was", "in blocks"])
+def test_slack_is_sent_its_own_markup_as_it_is(receiver: Receiver, blocks: str) -> None:
+    notifier = build("chat", f"{SLACK_HOOK}?blocks={blocks}")
+    service: Any = next(iter(notifier._apprise))
+    service.webhook_url = f"http://127.0.0.1:{receiver.port}"
+    text = "*Error:* a_b *.xml &lt;!channel&gt; &amp; \\n [x](y) `c`"
+    receiver.text = "ok"
+
+    notifier.send(Message("failed: a < b", text, Severity.CRITICAL))
+
+    (attachment,) = receiver.bodies[0]["attachments"]
+    sent = attachment["blocks"][1]["text"]["text"] if blocks == "yes" else attachment["text"]
+    assert sent == text
 
 
 class Mailbox:

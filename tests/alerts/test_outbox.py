@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, text, update
 
-from alerts import outbox
+from alerts import outbox, store
 from alerts.model import Notification, NotificationKind
 from alerts.outbox import RowState
+from alerts.routing import Telling
 from alerts.schema import notifications
+from alerts.schema import outbox as rows
 from alerts.testing import incident
 from alerts.verdict import Tries
 from monitor.history.engine import open_state
@@ -264,6 +266,133 @@ def test_backlogs_count_what_no_target_has_taken(conn: Connection) -> None:
     found = [(one.target, one.count, one.oldest) for one in outbox.backlogs(conn)]
 
     assert found == [("mail", 2, NOON - SECOND), ("ops", 1, NOON - SECOND)]
+
+
+def test_what_waits_for_a_target_that_is_gone_is_given_up_and_can_be_sent_again(conn: Connection) -> None:
+    put(conn, 1, 2, targets=("ops", "gone"))
+
+    found = outbox.orphans(conn, ["ops"], NOON + SECOND)
+
+    assert [(one.target, one.state, one.finished_at) for one in found] == [
+        ("gone", RowState.DEAD, NOON + SECOND)
+    ] * 2
+    assert "the target gone is no longer in the settings" in str(found[0].last_error)
+    assert outbox.orphans(conn, ["ops"], NOON + SECOND) == ()
+    assert [claimed(conn), claimed(conn, target="gone")] == ["n-1", None]
+    outbox.retry_now(conn, [one.id for one in found], NOON + SECOND)
+    assert claimed(conn, NOON + SECOND, target="gone") == "n-1"
+
+
+def test_what_is_being_sent_to_a_target_that_is_gone_is_given_up_after_its_lease(conn: Connection) -> None:
+    put(conn, 1)
+    claimed(conn)
+
+    assert outbox.orphans(conn, [], NOON + 29 * SECOND) == ()
+    assert len(outbox.orphans(conn, [], NOON + 30 * SECOND)) == 1
+
+
+@pytest.mark.parametrize(
+    ("back", "story", "due"),
+    [
+        pytest.param(3600, "new", True, id="a row that was never tried is due"),
+        pytest.param(3600, "tried", True, id="a row last tried in the future is due"),
+        pytest.param(3600, "leased", True, id="a lease from the future is void"),
+        pytest.param(31, "leased", True, id="even from one a little more than a lease away"),
+        pytest.param(30, "tried", False, id="a row that waits for its next try is not"),
+        pytest.param(30, "leased", False, id="nor one whose lease holds, by a clock that is somewhat ahead"),
+    ],
+)
+def test_a_clock_set_back_holds_no_message_up(conn: Connection, back: int, story: str, *, due: bool) -> None:
+    put(conn, 1)
+    if story != "new":
+        row = outbox.claim(conn, "ops", "me", NOON)
+        assert row is not None
+        if story == "tried":
+            outbox.retry(conn, row.id, "me", NOON + 60 * SECOND, TRIES)
+
+    assert claimed(conn, NOON - back * SECOND, "other") == ("n-1" if due else None)
+
+
+def test_after_a_clock_was_set_back_tries_keep_their_distance(conn: Connection) -> None:
+    put(conn, 1)
+    first = outbox.claim(conn, "ops", "me", NOON)
+    assert first is not None
+    outbox.retry(conn, first.id, "me", NOON + 60 * SECOND, TRIES)
+    earlier = NOON - 3600 * SECOND
+
+    again = outbox.claim(conn, "ops", "me", earlier)
+    assert again is not None
+    outbox.retry(conn, again.id, "me", earlier + 60 * SECOND, replace(TRIES, attempts=2))
+
+    assert claimed(conn, earlier + 59 * SECOND) is None
+    assert claimed(conn, earlier + 60 * SECOND) == "n-1"
+
+
+@pytest.mark.parametrize(
+    ("fates", "heard"),
+    [
+        pytest.param([], True, id="nothing is known of its opening"),
+        pytest.param([RowState.SENT], True, id="its opening was sent"),
+        pytest.param([RowState.PENDING], True, id="its opening is still on its way, and goes first"),
+        pytest.param([RowState.DEAD], False, id="its opening was given up"),
+        pytest.param([RowState.DEAD, RowState.SENT], True, id="given up, but a later message was sent"),
+    ],
+)
+def test_a_recovery_is_for_those_who_heard_of_the_trouble(
+    conn: Connection, fates: list[RowState], *, heard: bool
+) -> None:
+    over = replace(incident(), ends_at=NOON)
+    store.save_tellings(conn, [Telling("g", over.id, NOON)])
+    for number, fate in enumerate(fates):
+        told = replace(notification(number), incidents=(incident(),))
+        outbox.put(conn, told, ["ops", "mail"], NOON)
+        conn.execute(update(rows).where(rows.c.notification_id == told.id).values(state=fate.value))
+
+    found = outbox.unheard(conn, replace(notification(9), incidents=(over,)), "ops")
+
+    assert found == (set() if heard else {over.id})
+
+
+def test_what_one_target_did_not_hear_another_may_have(conn: Connection) -> None:
+    over = replace(incident(), ends_at=NOON)
+    store.save_tellings(conn, [Telling("g", over.id, NOON)])
+    outbox.put(conn, replace(notification(1), incidents=(incident(),)), ["ops", "mail"], NOON)
+    row = outbox.claim(conn, "ops", "me", NOON)
+    assert row is not None
+    outbox.dead(conn, row.id, "me", NOON, TRIES, "refused")
+    message = replace(notification(2), incidents=(over,))
+
+    assert (outbox.unheard(conn, message, "ops"), outbox.unheard(conn, message, "mail")) == ({over.id}, set())
+
+
+Asked = Callable[[Connection], object]
+
+
+@pytest.mark.parametrize(
+    ("ask", "start"),
+    [
+        pytest.param(
+            lambda conn: outbox.claim(conn, "ops", "me", NOON),
+            "SEARCH outbox USING INDEX ix_outbox_undelivered (target=?)",
+            id="the next row of a target",
+        ),
+        pytest.param(outbox.backlogs, "SCAN outbox USING INDEX ix_outbox_undelivered", id="backlogs"),
+        pytest.param(
+            lambda conn: outbox.orphans(conn, [], NOON),
+            "SCAN outbox USING INDEX ix_outbox_undelivered",
+            id="rows of targets that are gone",
+        ),
+        pytest.param(
+            lambda conn: outbox.void(conn, lambda _owner: False),
+            "SCAN outbox USING INDEX ix_outbox_undelivered",
+            id="owners of leases",
+        ),
+    ],
+)
+def test_what_was_sent_long_ago_costs_nothing(
+    engine: Engine, query_plans: Callable[[Engine, Asked], list[str]], ask: Asked, start: str
+) -> None:
+    assert query_plans(engine, ask)[0].startswith(start)
 
 
 def test_pruning_forgets_what_is_finished_and_keeps_what_is_not(conn: Connection) -> None:

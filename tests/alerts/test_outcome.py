@@ -49,6 +49,29 @@ def test_a_message_too_large_is_blamed_on_its_file_if_it_had_one(line: str) -> N
     assert (without.reason, without.permanent) == (R.REFUSED, True)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("[Errno 111] Connection refused", "the connection was refused"),
+        ("NameResolutionError(\"Failed to resolve 'x.invalid'\")", "its name was not found"),
+        ("[Errno -2] Name or service not known", "its name was not found"),
+        ("[Errno -3] Temporary failure in name resolution", "its name was not found"),
+        (
+            "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] self-signed'))",
+            "its certificate is not accepted (TLS)",
+        ),
+        ("SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number')", "no TLS connection came about"),
+        ("[Errno 113] No route to host", "there is no way to it"),
+        ("('Connection aborted.', RemoteDisconnected('closed'))", "the connection was cut off"),
+        ("[Errno 104] Connection reset by peer", "the connection was cut off"),
+    ],
+)
+def test_why_a_target_could_not_be_reached(line: str, said: str) -> None:
+    error = explain(["A Connection error occurred.", f"Socket Exception: {line}"], had_file=False)
+
+    assert (error.reason, str(error)) == (R.NETWORK, f"the target could not be reached: {said}")
+
+
 def test_the_last_answer_counts() -> None:
     assert explain(["error=500.", "error=413.", "chatter"], had_file=True).reason is R.FILE_REFUSED
 

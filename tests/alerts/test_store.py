@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from alerts import store
@@ -113,6 +113,20 @@ def test_current_lists_open_ones_and_the_lately_resolved_worst_first(conn: Conne
     assert [one.name for one in store.current(conn, NOON - timedelta(hours=1))] == ["open", "new", "warning"]
 
 
+def test_current_of_one_source_leaves_out_the_others(conn: Connection) -> None:
+    places = ("production", "staging")
+    opened = tuple(
+        incident(f"{place}-{state}", place=place, ends_at=ends_at)
+        for place in places
+        for state, ends_at in (("open", None), ("over", NOON))
+    )
+    store.apply(conn, Changes(opened=opened))
+
+    found = {one.name for one in store.current(conn, NOON, source="staging")}
+
+    assert found == {"staging-open", "staging-over"}
+
+
 def test_an_event_is_decided_about_once(conn: Connection, look: Callable[..., Changes]) -> None:
     look(finding())
     (event,) = store.waiting_events(conn)
@@ -161,8 +175,42 @@ def test_groups_to_repeat(
     store.save_tellings(conn, [replace(Telling("g", one.id, NOON), **telling)])
     store.save_groups(conn, {"g": NOON}, {})
 
-    assert store.groups_to_repeat(conn, NOON - timedelta(seconds=1)) == []
-    assert store.groups_to_repeat(conn, NOON) == expected
+    assert store.groups_to_repeat(conn, NOON - timedelta(seconds=1), NOON) == []
+    assert store.groups_to_repeat(conn, NOON, NOON) == expected
+
+
+def test_a_group_told_in_the_future_is_looked_at_again(conn: Connection) -> None:
+    store.apply(conn, Changes(opened=(incident(),)))
+    store.save_tellings(conn, [Telling("g", incident().id, NOON)])
+    store.save_groups(conn, {"g": NOON}, {})
+
+    assert store.groups_to_repeat(conn, NOON - DAY, NOON - timedelta(seconds=1)) == ["g"]
+
+
+def test_what_lies_in_the_future_is_brought_back_to_now(
+    conn: Connection, look: Callable[..., Changes]
+) -> None:
+    look(finding())
+    look(finding("later"), finding(), at=NOON + DAY)
+    store.save_groups(conn, {"g": NOON, "h": NOON + DAY}, {})
+    now = NOON + timedelta(hours=1)
+
+    store.bring_back(conn, now)
+
+    assert [event.at for event in store.waiting_events(conn)] == [NOON, now]
+    assert store.groups(conn, ["g", "h"]) == {"g": NOON, "h": now}
+
+
+def test_incidents_of_a_source_that_nobody_looks_at_end_in_silence(conn: Connection) -> None:
+    gone, kept = incident("gone", place="staging"), incident("kept")
+    store.apply(conn, Changes(opened=(gone, kept)))
+
+    (over,) = store.abandon(conn, ["production"], NOON + DAY)
+
+    assert (over.name, over.ends_at, over.resolution) == ("gone", NOON + DAY, "no longer watched")
+    assert store.get(conn, [gone.id, kept.id]) == {gone.id: over, kept.id: kept}
+    assert store.waiting_events(conn) == []
+    assert store.abandon(conn, ["production"], NOON + DAY) == ()
 
 
 def test_pruning_forgets_what_ended_long_ago_and_no_fact_of_what_is_open(
@@ -190,22 +238,45 @@ def test_pruning_keeps_what_has_not_been_told_yet(conn: Connection, look: Callab
     assert store.prune(conn, NOON + 2 * DAY) == 0
 
 
+Asked = Callable[[Connection], object]
+
+
 @pytest.mark.parametrize(
-    ("query", "index"),
+    ("ask", "indexes"),
     [
-        (
-            "SELECT * FROM incident_events WHERE planned_at IS NULL ORDER BY at, id",
-            "ix_incident_events_waiting",
+        pytest.param(store.waiting_events, ["ix_incident_events_waiting"], id="events that wait"),
+        pytest.param(
+            lambda conn: store.open_incidents(conn, "x"),
+            ["ix_incidents_source_ends_at"],
+            id="open of a source",
         ),
-        ("SELECT * FROM incidents WHERE source = 'x' AND ends_at IS NULL", "ix_incidents_source_ends_at"),
-        (
-            "SELECT id FROM outbox WHERE target = 'x' AND state IN ('pending', 'leased') ORDER BY id",
-            "ix_outbox_undelivered",
+        pytest.param(
+            lambda conn: store.current(conn, NOON),
+            ["ix_incidents_ends_at", "ix_incidents_ends_at"],
+            id="open and lately resolved",
+        ),
+        pytest.param(
+            lambda conn: store.current(conn, NOON, source="x"),
+            ["ix_incidents_source_ends_at", "ix_incidents_source_ends_at"],
+            id="open and lately resolved of a source",
+        ),
+        pytest.param(
+            lambda conn: store.groups_to_repeat(conn, NOON, NOON),
+            ["ix_incidents_ends_at"],
+            id="groups to repeat, from what is open",
+        ),
+        pytest.param(
+            lambda conn: store.abandon(conn, [], NOON), ["ix_incidents_ends_at"], id="open of any source"
         ),
     ],
 )
-def test_what_is_asked_all_the_time_uses_its_index(engine: Engine, query: str, index: str) -> None:
-    with engine.begin() as conn:
-        plan = " ".join(row[-1] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {query}")))
+def test_what_is_asked_all_the_time_uses_its_index(
+    engine: Engine, query_plans: Callable[[Engine, Asked], list[str]], ask: Asked, indexes: list[str]
+) -> None:
+    found = query_plans(engine, ask)
 
-    assert index in plan
+    assert len(found) == len(indexes)
+    for plan, index in zip(found, indexes, strict=True):
+        assert plan.startswith(
+            (f"SEARCH incidents USING INDEX {index} ", f"SCAN incident_events USING INDEX {index}")
+        )

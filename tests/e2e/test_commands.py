@@ -51,6 +51,11 @@ def test_jobs_history_log_and_explain_tell_the_same_story(
     assert "failed" in explained.stdout
     assert JOB in explained.stdout
     assert "no space left" in command(environ, "explain", JOB, "-o", "json").stdout
+    for words in (["jobs"], ["history", JOB], ["explain", JOB], ["poll"]):
+        text = command(environ, *words, "-o", "json").stdout
+        assert '"sfcc_instance": "production"' in text
+        assert f'"job_id": "{JOB}"' in text
+        assert "+00:00" not in text, f"{words}: instants end in Z"
 
 
 def test_history_goes_out_and_in(world: World, environ: dict[str, str], tmp_path: Path) -> None:
@@ -87,6 +92,8 @@ def test_a_test_alert_arrives_with_its_file(environ: dict[str, str], chat: Chat)
     found = command(environ, "test-alert")
     assert found.returncode == 0, found.stderr
     (message,) = chat.messages
+    assert message.title.startswith("TEST: ")
+    assert "TEST: " in message.body
     assert message.files
 
 

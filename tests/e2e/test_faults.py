@@ -42,7 +42,7 @@ def test_trouble_during_polls_loses_and_doubles_nothing(
     agent.wait_polls(3)
     assert [one.title for one in chat.messages] == [
         "failed: import on production",
-        "resolved: failed: import on production",
+        "resolved: import on production (failed)",
     ]
     assert agent.metric("sfcc_job_executions_total") == 2
 

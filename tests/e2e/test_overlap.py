@@ -17,12 +17,12 @@ def test_an_overlap_is_said_while_both_still_run_and_its_end_once(
     differential = world.start(DIFFERENTIAL)
     full = world.start(FULL)
     message = chat.wait(1)[0]
-    assert message.title == f"overlap: {FULL} on production"
+    assert message.title == f"overlap: {FULL} with {DIFFERENTIAL} on production"
     assert DIFFERENTIAL in message.body
     assert agent.metric("sfcc_job_running", job_id=FULL) > 0, "both still run"
     assert agent.metric("sfcc_job_condition", condition="overlap", severity="critical") == 1
     differential.finish()
-    assert chat.wait(2)[1].title.startswith("resolved: overlap")
+    assert chat.wait(2)[1].title == f"resolved: {FULL} with {DIFFERENTIAL} on production (overlap)"
     full.finish()
     agent.wait_polls(4)
     assert len(chat.messages) == 2

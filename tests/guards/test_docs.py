@@ -71,7 +71,8 @@ def test_the_readme_names_every_command_and_no_other(root: Path) -> None:
 
 
 def test_the_overview_has_a_line_for_every_command() -> None:
-    overview = cli.get_help(click.Context(cli, terminal_width=100))
+    with cli.make_context("sfcc-job-monitor", ["jobs"], terminal_width=100) as context:
+        overview = cli.get_help(context)
     for name, (_, _, line) in COMMANDS.items():
         assert re.search(rf"^  {re.escape(name)} +{re.escape(line)}$", overview, re.MULTILINE)
 
@@ -90,9 +91,10 @@ def test_every_command_says_what_it_does_and_shows_an_example_that_can_be_typed(
     begin = typed.index(words[0])
     end = begin + len(words)
     assert typed[begin:end] == words
-    with cli.make_context("sfcc-job-monitor", typed):  # its own options
-        pass
-    with leaf.command.make_context(leaf.words, typed[end:]) as context:
+    with (
+        cli.make_context("sfcc-job-monitor", typed) as above,  # its own options
+        leaf.command.make_context(leaf.words, typed[end:], parent=above) as context,
+    ):
         assert not context.args
 
 

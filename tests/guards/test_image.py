@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -262,7 +263,11 @@ def test_the_agent_needs_no_home_and_writes_to_its_state_alone(
         until("the endpoint", lambda: "metrics at" in said.read_text() or agent.poll() is not None)
         assert agent.poll() is None, said.read_text()
         port = re.findall(r"metrics at \S+:(\d+)/metrics", said.read_text())[0]
-        until("a poll", lambda: "polled in" in said.read_text())
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        until(
+            "a poll",
+            lambda: 'sfcc_up{sfcc_instance="production"} 1.0' in requests.get(metrics, timeout=10).text,
+        )
         world.start("import").finish(code="ERROR")
         assert chat.wait(1)[0].files
         assert health(image, port) == 0
@@ -305,7 +310,7 @@ def test_a_state_that_cannot_be_written_to_is_said_in_a_sentence(
     there: bool,  # noqa: FBT001 - a value of the table
 ) -> None:
     if there:
-        assert rights.run(COMMAND, "jobs", cwd=container.elsewhere, env=environ)[0] == 0
+        assert rights.run(COMMAND, "poll", cwd=container.elsewhere, env=environ)[0] == 0
     for path in (*container.state.iterdir(), container.state):
         path.chmod(0o444 if path.is_file() else 0o555)
     code, output = rights.run(COMMAND, "run", cwd=container.elsewhere, env=environ)

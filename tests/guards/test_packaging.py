@@ -77,15 +77,28 @@ def test_the_wheel_says_what_it_is_in_its_own_words(root: Path, unpacked: Path) 
     assert (about / "licenses" / "LICENSE").read_bytes() == (root / "LICENSE").read_bytes()
 
 
+MAKE_A_STATE_AND_LOOK = """
+import sys
+import monitor
+from monitor.cli import main
+from monitor.history.engine import open_state, prepare
+
+print(monitor.__file__)
+engine = open_state(sys.argv[1])
+prepare(engine)
+engine.dispose()
+main(["jobs", "-o", "json"])
+"""
+
+
 def test_what_is_in_the_wheel_runs_by_itself(unpacked: Path, tmp_path: Path) -> None:
     """Also the part of it that is found by path, not by import: the migrations make a new state."""
-    program = "import monitor, sys; print(monitor.__file__); from monitor.cli import main; main(sys.argv[1:])"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("SFCC_", "APPRISE_"))}
+    state = f"sqlite:///{tmp_path / 'state.sqlite'}"
     found = subprocess.run(
-        [sys.executable, "-P", "-c", program, "jobs", "-o", "json"],
+        [sys.executable, "-P", "-c", MAKE_A_STATE_AND_LOOK, state],
         cwd=tmp_path,
-        env=plain
-        | {"PYTHONPATH": str(unpacked), "SFCC_MONITOR_STATE": f"sqlite:///{tmp_path / 'state.sqlite'}"},
+        env=plain | {"PYTHONPATH": str(unpacked), "SFCC_MONITOR_STATE": state},
         capture_output=True,
         text=True,
         timeout=60,

@@ -39,7 +39,7 @@ def test_what_runs_into_each_other_during_the_first_poll_is_told(night: Night) -
     night.world.start("1-Akeneo-Full", at=NOW - timedelta(minutes=50))
     night.world.start("2-Akeneo-Differential", at=NOW - timedelta(minutes=40))
     night.turn(night.agent())
-    assert night.titles == ["overlap: 2-Akeneo-Differential on production"]
+    assert night.titles == ["overlap: 2-Akeneo-Differential with 1-Akeneo-Full on production"]
 
 
 def test_a_failure_after_the_quiet_one_is_told(night: Night) -> None:

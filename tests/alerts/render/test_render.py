@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,8 +20,9 @@ from alerts.model import (
     NotificationKind,
     Severity,
 )
-from alerts.render import FULL, LIST_NAME, LOGS, render
-from alerts.render.wording import period, span, times
+from alerts.render import FULL, LIST_NAME, render, travelling
+from alerts.render.logs import LATEST, WORST
+from alerts.render.wording import period, sentence, some, span, times
 from alerts.testing import incident
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -53,15 +55,20 @@ MANY = tuple(
     [
         pytest.param(notification(A), "failed: a on production", id="one"),
         pytest.param(
-            notification(over(A), kind=K.RESOLVED), "resolved: failed: a on production", id="one over"
+            notification(over(A), kind=K.RESOLVED), "resolved: a on production (failed)", id="one over"
         ),
         pytest.param(
-            notification(A, kind=K.REPEAT), "still open: failed: a on production", id="one repeated"
+            notification(A, kind=K.REPEAT), "still open: a on production (failed)", id="one repeated"
         ),
         pytest.param(
             notification(A, kind=K.CATCH_UP),
-            "while the monitor was down: failed: a on production",
+            "failed while the monitor was down: a on production",
             id="one caught up",
+        ),
+        pytest.param(
+            notification(over(A), kind=K.CATCH_UP),
+            "resolved while the monitor was down: a on production (failed)",
+            id="one caught up that is over",
         ),
         pytest.param(notification(A, B), "2 new on production: failed a, overlap b", id="two"),
         pytest.param(
@@ -124,15 +131,28 @@ def test_severity_is_the_worst_and_resolved_means_all_of_them() -> None:
     [
         pytest.param(
             log(),
-            "Telling lines of log.log",
+            "From the log log.log:",
             ["log.log"],
             id="the file travels and its lines are in the text",
         ),
-        pytest.param(log(note="cut from 200 MB"), "cut from 200 MB", ["log.log"], id="what was cut is said"),
         pytest.param(
-            log(content=None, note="It was moved."), "No log file: It was moved.", [], id="why there is none"
+            log(note="cut from 200 MB"), "Log: cut from 200 MB", ["log.log"], id="what was cut is said"
         ),
-        pytest.param(log(content=None), "No log file: there is none.", [], id="none, and nobody knows why"),
+        pytest.param(
+            replace(log(), about="run 12"), "From the log log.log of run 12:", ["log.log"], id="whose it is"
+        ),
+        pytest.param(
+            replace(log(content=None, lines=0, note="It was moved."), how="show it"),
+            "No log: It was moved.\nTo get the log: show it",
+            [],
+            id="why there is none",
+        ),
+        pytest.param(
+            log(content=None, lines=0), "No log: there is none", [], id="none, and nobody knows why"
+        ),
+        pytest.param(
+            replace(log(content=None), how="show it"), "To get the log: show it", [], id="an excerpt alone"
+        ),
     ],
 )
 def test_the_log(found: Attachment, said: str, files: list[str]) -> None:
@@ -152,27 +172,55 @@ def test_at_most_twelve_telling_lines_are_in_the_text_the_last_ones() -> None:
 @pytest.mark.parametrize(
     ("capabilities", "refused", "said"),
     [
-        (Capabilities(files=False), None, "This target takes no files."),
-        (Capabilities(), "the target answered 413", "The file stayed behind: the target answered 413"),
+        (Capabilities(files=False), None, "Log file: this target takes none"),
+        (Capabilities(), "the target answered 413", "Log file: stayed behind: the target answered 413"),
     ],
     ids=["a target without files", "a refused file"],
 )
 def test_without_the_file_the_text_says_why_and_where_it_is(
     capabilities: Capabilities, refused: str | None, said: str
 ) -> None:
-    message = render(notification(A), {"log": log(note="See: show log")}, capabilities, file_refused=refused)
+    found = replace(log(note="2 secrets masked"), how="show it")
+    message = render(notification(A), {"log": found}, capabilities, file_refused=refused)
 
     assert message.files == ()
-    assert f"{said} See: show log" in message.body
+    assert f"{said}\nLog: 2 secrets masked\nTo get the log: show it\n" in message.body
     assert "line 0" in message.body
 
 
-@pytest.mark.parametrize("kind", [K.RESOLVED, K.REPEAT])
-def test_a_log_is_not_sent_twice(kind: NotificationKind) -> None:
-    message = render(notification(A, kind=kind), {"log": log()}, Capabilities())
+def test_a_recovery_needs_no_log() -> None:
+    message = render(notification(over(A), kind=K.RESOLVED), {"log": log()}, Capabilities())
 
     assert message.files == ()
-    assert "Telling lines" not in message.body
+    assert "log" not in message.body
+
+
+def test_when_the_newest_log_is_not_there_an_older_one_stands_in_for_it() -> None:
+    one = replace(A, attachments=("oldest", "older", "newest"))
+    logs = {
+        "oldest": log("oldest"),
+        "older": replace(log("older"), about="run 2"),
+        "newest": log("newest", content=None, lines=0, note="forbidden"),
+    }
+
+    message = render(notification(one), logs, Capabilities())
+
+    assert [file.name for file in message.files] == ["older.log"]
+    assert "Newest log: not there: forbidden\nThis log: is older, of run 2" in message.body
+
+
+def test_when_no_log_is_there_the_newest_ones_reason_is_given() -> None:
+    one = replace(A, attachments=("older", "newest"))
+    logs = {ref: log(ref, content=None, lines=0, note=f"no {ref}") for ref in one.attachments}
+
+    assert "No log: no newest" in render(notification(one), logs, Capabilities()).body
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_how_bad_it_is_stands_in_the_text(severity: Severity) -> None:
+    body = render(notification(replace(A, severity=severity)), {}, Capabilities()).body
+
+    assert f"Severity: {severity}" in body
 
 
 def test_only_the_newest_log_of_an_incident_travels_and_one_log_travels_once() -> None:
@@ -203,18 +251,65 @@ def test_a_file_larger_than_the_target_takes_is_cut_and_says_so() -> None:
     assert b"bytes left out" in file.content
 
 
-def test_a_summary_names_all_in_a_file_and_carries_the_newest_logs() -> None:
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        pytest.param(
+            K.CATCH_UP, [f"job-{number}" for number in range(300 - LATEST, 300)], id="a catch-up: the latest"
+        ),
+        pytest.param(K.SUMMARY, [f"job-{number:03}" for number in range(WORST)], id="a storm: the worst"),
+    ],
+)
+def test_a_summary_names_all_in_a_file_and_carries_few_logs(kind: NotificationKind, names: list[str]) -> None:
     incidents = tuple(
         replace(one, attachments=(one.name,), starts_at=NOON + timedelta(seconds=number))
         for number, one in enumerate(MANY)
     )
     logs = {one.name: log(one.name) for one in incidents}
-    message = render(notification(*incidents, kind=K.SUMMARY), logs, Capabilities())
+    told = notification(*incidents, kind=kind)
+    message = render(told, logs, Capabilities())
 
     listing, *files = message.files
     assert listing.name == LIST_NAME
     assert all(f"incident {one.id}".encode() in listing.content for one in incidents)
-    assert [file.name for file in files] == [f"job-{number}.log" for number in range(299, 299 - LOGS, -1)]
+    assert [file.name for file in files] == [f"{name}.log" for name in names]
+    assert f"attached are the logs of {', '.join(names)}." in message.body
+    assert travelling(told, logs) == set(names)
+
+
+def test_a_summary_is_sorted_by_severity_and_name_and_puts_equal_causes_together() -> None:
+    incidents = [
+        incident(
+            name, severity=severity, summary=f"Run {number} ended with ERROR in step {step}.", causes=(step,)
+        )
+        for number, (name, severity, step) in enumerate(
+            [
+                ("c", Severity.WARNING, "read"),
+                ("b", Severity.CRITICAL, "read"),
+                ("e", Severity.CRITICAL, "write"),
+                ("a", Severity.CRITICAL, "read"),
+                ("d", Severity.WARNING, "read"),
+                ("f", Severity.CRITICAL, "read"),
+            ]
+        )
+    ]
+    over_already = over(incident("z", summary="Run 9 ended with ERROR in step read.", causes=("read",)))
+
+    body = render(notification(*incidents, over_already, kind=K.SUMMARY), {}, Capabilities()).body
+
+    assert body.split("\n\n")[0].split("\n") == [
+        "- 3 × failed (critical): Run … ended with ERROR in step read: a, b, f",  # noqa: RUF001 - the sign
+        "- failed (critical): e: Run 2 ended with ERROR in step write.",
+        "- 2 × failed (warning): Run … ended with ERROR in step read: c, d",  # noqa: RUF001 - as above
+        "- failed, resolved: z: Run 9 ended with ERROR in step read.",
+    ]
+
+
+def test_a_summary_without_its_files_says_why_and_how_to_get_a_log() -> None:
+    found = {"log": replace(log(), how="show it")}
+    body = render(notification(*MANY[:6], A, kind=K.SUMMARY), found, Capabilities(files=False)).body
+
+    assert "Files: this target takes none. To get a log: show it" in body
 
 
 @pytest.mark.parametrize("form", list(BodyFormat))
@@ -223,29 +318,56 @@ def test_a_summary_for_a_target_without_files_lists_what_fits_and_counts_the_res
     body = render(notification(*MANY, kind=K.SUMMARY), {}, can).body
 
     listed = sum(one.name in body for one in MANY)
-    assert 3 < listed < 20
-    assert f"and {300 - listed} more" in body
+    assert 20 < listed < 300
+    assert sum(int(number) for number in re.findall(r"and (\d+) more", body)) == 300 - listed
+    assert "280 × failed" in body  # noqa: RUF001 - the sign, not the letter
+    assert "20 × overlap" in body  # noqa: RUF001 - as above
     assert len(body.encode()) <= 1000
 
 
 def test_few_incidents_are_told_in_full_and_more_are_listed() -> None:
-    assert "Telling lines" in render(notification(*MANY[: FULL - 1], A), {"log": log()}, Capabilities()).body
-    assert "Telling lines" not in render(notification(*MANY[:FULL], A), {"log": log()}, Capabilities()).body
+    assert "From the log" in render(notification(*MANY[: FULL - 1], A), {"log": log()}, Capabilities()).body
+    assert "From the log" not in render(notification(*MANY[:FULL], A), {"log": log()}, Capabilities()).body
 
 
 @pytest.mark.parametrize(
     ("counted", "said"), [(1, "1 more of this group is"), (3, "3 more of this group are")]
 )
 def test_what_is_not_listed_is_counted(counted: int, said: str) -> None:
-    assert f"{said} still open." in render(notification(A, counted=counted), {}, Capabilities()).body
+    for form in BodyFormat:
+        can = Capabilities(format=form)
+        assert f"{said} still open." in render(notification(A, B, counted=counted), {}, can).body
 
 
-def test_a_recovery_says_what_was_wrong_for_how_long_how_it_ended_and_how_often() -> None:
-    one = replace(over(A), resolution="Repaired by hand by jdoe.", count=3)
+@pytest.mark.parametrize("told", [notification(A, counted=2), notification(*MANY, counted=2)])
+def test_by_what_a_message_is_recognised_is_its_last_line(told: Notification) -> None:
+    last = render(told, {}, Capabilities()).body.splitlines()[-1]
+
+    assert last in {f"incident {A.id}", f"notification {told.id}"}
+
+
+@pytest.mark.parametrize(
+    ("resolution", "count", "said"),
+    [
+        pytest.param(
+            "run 12 ended ok at 13:00 UTC",
+            1,
+            "Failed from 12:00 to 13:00 UTC (1 h): run 12 ended ok at 13:00 UTC.",
+            id="how it ended",
+        ),
+        pytest.param(
+            "Repaired.", 3, "Failed from 12:00 to 13:00 UTC (1 h, 3 times): Repaired.", id="how often"
+        ),
+        pytest.param("", 1, "Failed from 12:00 to 13:00 UTC (1 h).", id="nobody knows how"),
+    ],
+)
+def test_a_recovery_says_for_how_long_how_it_ended_and_what_it_was(
+    resolution: str, count: int, said: str
+) -> None:
+    one = replace(over(A), resolution=resolution, count=count)
     body = render(notification(one, kind=K.RESOLVED), {}, Capabilities()).body
 
-    for said in (A.summary, "12:00 to 13:00 UTC, 1 h", "Repaired by hand by jdoe.", "3 times"):
-        assert said in body
+    assert body == f"{said}\n\n{A.summary}\n\nincident {A.id}"
 
 
 def test_mentions_in_a_log_ring_nobodys_phone() -> None:
@@ -253,6 +375,18 @@ def test_mentions_in_a_log_ring_nobodys_phone() -> None:
         body = render(notification(replace(A, summary="@everyone @here")), {}, Capabilities(format=form)).body
         assert "@everyone" not in body
         assert "@here" not in body
+
+
+def test_in_slack_only_what_slack_can_escape_is_escaped() -> None:
+    can = Capabilities(format=BodyFormat.SLACK)
+    one = replace(A, summary="# a_b *x* <!channel> & \\ [y](z)", facts=(("Step", "_1_ > 0"),))
+    body = render(notification(one), {"log": replace(log(), lines=("``` <b> \\", "x"))}, can).body
+
+    assert body.startswith(
+        "# a_b *x* &lt;!channel&gt; &amp; \\ [y](z)\n\n*Severity:* critical\n*Step:* _1_ &gt; 0"
+    )
+    assert body.count("```") == 2
+    assert "&lt;b&gt; \\" in body
 
 
 @pytest.mark.parametrize(
@@ -394,6 +528,10 @@ def test_lengths_of_time(seconds: float, said: str) -> None:
 
 
 def test_periods_and_numbers() -> None:
-    assert period(NOON, NOON + HOUR) == "2026-11-23 12:00 to 13:00 UTC, 1 h"
-    assert period(NOON, NOON + 24 * HOUR) == "2026-11-23 12:00 to 2026-11-24 12:00 UTC, 1 d"
+    next_day = NOON + 24 * HOUR
+    assert period(NOON, NOON + HOUR, NOON) == "from 12:00 to 13:00 UTC (1 h)"
+    assert period(NOON, NOON + HOUR, next_day) == "from 2026-11-23 12:00 to 13:00 UTC (1 h)"
+    assert period(NOON, next_day, next_day) == "from 2026-11-23 12:00 to 2026-11-24 12:00 UTC (1 d)"
     assert (times(1), times(2)) == ("once", "2 times")
+    assert (some(1, "line"), some(2, "line")) == ("1 line", "2 lines")
+    assert (sentence("It ended"), sentence("Ended?")) == ("It ended.", "Ended?")

@@ -44,7 +44,7 @@ def runs(story: str) -> tuple[Execution, ...]:
 def _run(told: str, identity: str) -> Execution:
     name, *words = told.split()
     job_id, _, scope = name.partition("@")
-    fields: dict[str, Any] = {"scope": scope} if scope else {}
+    fields: dict[str, Any] = {"steps": (), **({"scope": scope} if scope else {})}
     times = words.pop(0) if words and ":" in words[0] and "-" in words[0] else ""
     fields |= _times(times, words)
     for word in words:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alerts.model import Incident, Severity
 from monitor.detect.explain import document, explain
 from monitor.detect.model import Facts
+from monitor.model import Execution
 from monitor.policy import GroupPolicy, Policy
 
 Tell = Callable[..., Facts]
@@ -51,6 +53,14 @@ def test_it_shows_runs_baseline_decisions_and_groups_of_the_job(facts: Tell) -> 
         ("overlap", "over"),
     ]
     assert [(group.name, group.role) for group in explained.groups] == [("akeneo", "full")]
+
+
+def test_where_the_steps_of_a_failed_run_are_unknown_it_says_so(
+    facts: Tell, story: Callable[[str], tuple[Execution, ...]]
+) -> None:
+    bare = [replace(run, steps=None) for run in story("a 01:00-01:10 failed, a 02:00-02:10")]
+    (series,) = explain("a", facts(bare), Policy()).series
+    assert [run.cause for run in series.runs] == ["", "ERROR | Import failed | steps unknown"]
 
 
 def test_each_site_is_a_series_of_its_own(facts: Tell) -> None:
@@ -98,7 +108,7 @@ def test_its_document_is_json(facts: Tell, at: Callable[[str], datetime]) -> Non
         "cause": "ERROR | Import failed",
     }
     assert told["series"][0]["baseline"]["median_seconds"] == 600
-    assert told["decisions"][0]["reason"] == "last run failed"
+    assert told["decisions"][0]["reason"] == "last run failed (run 6)"
     assert told["decisions"][0]["finding"]["severity"] == "critical"
     assert told["incidents"][0]["id"] == "i1"
     assert told["judged"] is True

@@ -375,13 +375,13 @@ def test_a_system_job_that_a_setting_names_is_judged(facts: Tell) -> None:
 @pytest.mark.parametrize(
     ("story", "job", "state", "reason"),
     [
-        pytest.param("a 01:00-01:10", {}, "clear", "last run ok", id="ok"),
-        pytest.param("a 01:00-01:10 warn", {}, "clear", "last run ok with warnings", id="degraded"),
+        pytest.param("a 01:00-01:10", {}, "clear", "last run ok (run 1)", id="ok"),
+        pytest.param("a 01:00-01:10 warn", {}, "clear", "last run ok with warnings (run 1)", id="degraded"),
         pytest.param(
             "a 01:00-01:10, a 02:00-02:10 vanished",
             {},
             "clear",
-            "last run vanished, the last that counts was ok",
+            "last run vanished (run 2), the last that counts was ok (run 1)",
             id="vanished after a good one",
         ),
         pytest.param("a 01:00-?", {}, "unknown", "no finished run known", id="nothing finished yet"),
@@ -389,40 +389,51 @@ def test_a_system_job_that_a_setting_names_is_judged(facts: Tell) -> None:
             "a 01:00-01:10 unknown",
             {},
             "unknown",
-            "last run unknown, and none before it counts",
+            "last run unknown (run 1), and none before it counts",
             id="only unknown",
         ),
         pytest.param(
             "a 01:00-01:10 failed",
             {"failure_threshold": 2},
             "waiting",
-            "1 of 2 failures needed",
+            "1 of 2 failures needed (run 1)",
             id="threshold",
         ),
         pytest.param(
             "a 02:00-02:10 failed try:0/2",
             {},
             "waiting",
-            "attempt 1 of 3 failed, waiting for the retry until 03:20 UTC",
+            "attempt 1 of 3 failed (run 1), waiting for the retry until 03:20 UTC",
             id="retry awaited",
         ),
         pytest.param(
             "a 02:00-02:10 failed try:0/2, a 02:20-? try:1/2",
             {},
             "waiting",
-            "attempt 1 of 3 failed, the next is running",
+            "attempt 1 of 3 failed (run 1), the next is running (run 2)",
             id="retry running",
         ),
-        pytest.param("a 02:00-02:10 failed", {}, "holds", "last run failed", id="failed"),
-        pytest.param("a 02:00-02:10 aborted", {}, "holds", "last run was aborted", id="aborted"),
+        pytest.param("a 02:00-02:10 failed", {}, "holds", "last run failed (run 1)", id="failed"),
+        pytest.param("a 02:00-02:10 aborted", {}, "holds", "last run was aborted (run 1)", id="aborted"),
         pytest.param(
-            "a 01:00-01:10 failed, a 02:00-02:10 failed", {}, "holds", "last 2 runs failed", id="twice"
+            "a 01:00-01:10 failed, a 02:00-02:10 failed",
+            {},
+            "holds",
+            "last 2 runs failed (runs 1, 2)",
+            id="twice",
+        ),
+        pytest.param(
+            "a 01:00-01:10 failed, a 02:00-02:10 failed, a 03:00-03:10 failed, a 04:00-04:10 failed",
+            {},
+            "holds",
+            "last 4 runs failed (the newest is run 4)",
+            id="too many to name",
         ),
         pytest.param(
             "a 01:00-01:10 failed, a 02:00-02:10",
             {"recovery_threshold": 3},
             "holds",
-            "1 of 3 good runs needed to recover",
+            "1 of 3 good runs needed to recover (run 2) after 1 run failed (run 1)",
             id="recovering",
         ),
     ],
@@ -435,10 +446,25 @@ def test_every_look_gives_its_reason(
     assert (decision.finding is not None) == (state == "holds")
 
 
+def test_the_reason_says_when_the_steps_of_the_failed_run_are_unknown(
+    facts: Tell, story: Callable[[str], tuple[Execution, ...]]
+) -> None:
+    (run,) = story("a 02:00-02:10 failed try:0/1")
+    bare = replace(run, steps=None)
+    assert [last(facts([one], at="04:00")).reason for one in (run, bare)] == [
+        "last run failed (run 1)",
+        "last run failed (run 1, steps unknown)",
+    ]
+    assert last(facts([bare], at="02:11")).reason.startswith("attempt 1 of 2 failed (run 1, steps unknown)")
+
+
 def test_what_is_over_is_a_decision_beside_how_it_is_now(facts: Tell) -> None:
     over, now = judge(facts("a 01:00-01:10 failed, a 02:00-02:10"))
-    assert (over.state, over.reason) == (State.OVER, "1 failed, then run 2 ended ok at 02:10 UTC")
-    assert (now.state, now.reason) == (State.CLEAR, "last run ok")
+    assert (over.state, over.reason) == (
+        State.OVER,
+        "1 run failed (run 1), then run 2 ended ok at 02:10 UTC",
+    )
+    assert (now.state, now.reason) == (State.CLEAR, "last run ok (run 2)")
     assert over.numbers["executions"] == ["1"]
 
 
@@ -492,7 +518,7 @@ def test_the_message_says_the_most_important_first(facts: Tell, at: At) -> None:
         end_time=at("01:45"),
     )
     (finding,) = holding(
-        facts([*usual, broken, *noise, importing], at="02:13"),
+        facts([*usual, broken, *noise], at="02:13", beside=(importing,)),
         impact="old prices on the site",
         owner="pim-team",
         runbook="https://wiki.example.com/imports",

@@ -250,7 +250,7 @@ def test_the_message_says_the_most_important_first(facts: Tell, at: At) -> None:
         groups=(IMPORTS,),
     )
     (finding,) = found(facts("full 02:00-03:10, diff@RefArch 03:00-03:20 by:jdoe", at="04:00"), policy)
-    assert finding.name == "Nightly (diff)"
+    assert finding.name == "Nightly (diff) with Nightly (full)"
     assert finding.facts == (
         ("Impact", "diff is wrong"),
         ("Together", "10 min, from 03:00 UTC to 03:10 UTC"),
@@ -280,6 +280,10 @@ def test_a_series_that_meets_itself_is_named_so(facts: Tell) -> None:
     assert finding.labels["group"] == "same_series"
     assert finding.summary == "one started at 02:30 UTC while another run of it was running since 02:00 UTC."
     assert ("Together", "since 02:30 UTC") in finding.facts
+    assert ("Group", "the same job") in finding.facts
+    assert finding.name == "one with itself"
+    (decision,) = judge(facts("one 02:00-?, one 02:30-?", at="04:00"))
+    assert decision.reason == "runs 1 and 2 of one at once: since 02:30 UTC (the same job)"
 
 
 def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell) -> None:
@@ -287,9 +291,13 @@ def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell) -> None:
     assert (over.state, over.jobs, over.reason) == (
         State.OVER,
         ("diff", "full"),
-        "full (run 1) ended at 03:10 UTC",
+        "run 2 of diff and run 1 of full at once: 10 min, from 03:00 UTC to 03:10 UTC "
+        "(group imports, full and differential); full (run 1) ended at 03:10 UTC",
     )
-    assert (now.state, now.reason) == (State.HOLDS, "both run (imports)")
+    assert (now.state, now.reason) == (
+        State.HOLDS,
+        "run 4 of diff and run 3 of full at once: since 05:10 UTC (group imports, full and differential)",
+    )
     assert now.numbers["executions"] == ["3", "4"]
 
 

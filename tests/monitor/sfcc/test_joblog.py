@@ -115,6 +115,56 @@ def test_other_texts(text: str, expected: list[str]) -> None:
     assert [" ".join(one.split()) for one in found] == [" ".join(one.split()) for one in expected]
 
 
+def thread(job_id: str, rest: str) -> str:
+    return f"[2026-11-22 02:00:00.000 GMT] ERROR SystemJobThread|1|{job_id}{rest}\n"
+
+
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        "3-1-1",
+        "3-1-1 Akeneo Import",
+        "prices|all",
+        "100% stock",
+        "a.b(c)*[d]+?^$\\",
+        "a|b c|d",
+        "  x ",
+        "ü ö",
+    ],
+)
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("|import No feed", "02:00:00 ERROR [import] No feed"),
+        (" No feed", "02:00:00 ERROR No feed"),
+        ("|import", "02:00:00 ERROR [import]"),
+    ],
+    ids=["in a step", "of the job", "without text"],
+)
+def test_a_job_id_that_is_known_is_no_part_of_the_text(job_id: str, rest: str, expected: str) -> None:
+    assert telling_lines(thread(job_id, rest), job_id=job_id) == [expected]
+
+
+def test_lines_of_another_job_are_read_as_if_none_were_known() -> None:
+    text = thread("3-1-1", "|import No feed")
+    assert telling_lines(text, job_id="3-1") == telling_lines(text) == ["02:00:00 ERROR [import] No feed"]
+
+
+def test_the_main_error_is_looked_for_in_the_failed_step_of_a_job_with_blanks() -> None:
+    text = (
+        thread("a b", "|prepare Cleaning up failed")
+        + "java.lang.Exception: ignored\n"
+        + thread("a b", "|import No feed in the folder")
+        + thread("a b", " Execution of job finished with status [ERROR].")
+    )
+    assert telling_lines(text, job_id="a b")[0] == "02:00:00 ERROR [import] No feed in the folder"
+    assert (
+        assemble(LogFile("a.log", text.encode()), nothing, job_id="a b")
+        .lines[0]
+        .endswith("[import] No feed in the folder")
+    )
+
+
 def test_lines_are_cut_to_the_width_with_their_count() -> None:
     text = "".join(line("ERROR", f"try {number} " + "x" * 500) for number in range(3))
     (found,) = telling_lines(text, width=80)

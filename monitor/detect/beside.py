@@ -1,0 +1,123 @@
+"""Which runs matter beside those of the series under judgement: answers in jobs and times, loads nothing.
+
+Two questions need others: whether a run met one that it excludes, and what happened just before a
+failure. Both look at little, so that a poll costs what happened since the last one, not how many jobs
+an instance has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.detect.describe_runs import JUST_BEFORE
+from monitor.detect.failed import first_bad
+from monitor.detect.groups import is_member, places
+from monitor.detect.model import Facts
+from monitor.detect.spans import Span, span_of
+from monitor.model import Execution, Interval
+from monitor.policy import Policy
+
+LOOK_BACK = timedelta(minutes=15)
+"""How long before the last judgement a run may have ended that a run known by then can still newly meet:
+a pending run is given its start only later, and the search shows some runs late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """When runs that others may have met were under way, by their job and by each of its exclusive groups."""
+
+    jobs: Mapping[str, Interval]
+    groups: Mapping[int, Interval]
+    policy: Policy
+
+    @property
+    def whole(self) -> Interval | None:
+        """None where nothing can have met."""
+        every = [*self.jobs.values(), *self.groups.values()]
+        return _around(every) if every else None
+
+    def has(self, job_id: str, began: datetime, ended: datetime) -> bool:
+        """Whether a run of this job can have met one of them."""
+        own = self.jobs.get(job_id)
+        if own is not None and _meet(own, began, ended):
+            return True
+        return any(
+            _meet(interval, began, ended) and is_member(job_id, self.policy.groups[place])
+            for place, interval in self.groups.items()
+        )
+
+
+def neighbourhood(
+    runs: Iterable[Execution], policy: Policy, seen_until: datetime, judged_until: datetime | None
+) -> Neighbourhood:
+    """runs: those that changed. judged_until: up to there all was judged, but for what was not known yet."""
+    jobs: defaultdict[str, list[Interval]] = defaultdict(list)
+    for run in runs:
+        span = span_of(run)
+        if span is not None:
+            # The end is open: what began in the same instant as the read has to be among them.
+            end = min(span.end, max(seen_until, span.start) + timedelta(seconds=1))
+            jobs[run.job_id].append(Interval(_new_since(span, judged_until), end))
+    groups: defaultdict[int, list[Interval]] = defaultdict(list)
+    for job_id, intervals in jobs.items():
+        for place in places(job_id, policy.groups):
+            if policy.groups[place].exclusive:
+                groups[place] += intervals
+    return Neighbourhood(
+        # Its own job from earlier on: a site that has ended tells when the run over all sites began.
+        {job_id: _around(intervals, earlier=policy.site_spread) for job_id, intervals in jobs.items()},
+        {place: _around(intervals) for place, intervals in groups.items()},
+        policy,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Times whose events may explain a failure: of the platform's own jobs, and by hand of these groups."""
+
+    times: tuple[Interval, ...]
+    groups: frozenset[int]
+
+    def concerns(self, job_id: str, policy: Policy) -> bool:
+        return any(is_member(job_id, policy.groups[place]) for place in self.groups)
+
+
+def before_failures(facts: Facts, policy: Policy) -> Before:
+    """Of each failure that detection is about to tell of."""
+    found = [(run.job_id, run.began) for run in first_bad(facts, policy) if run.began is not None]
+    groups = [places(job_id, policy.groups) for job_id in {job_id for job_id, _ in found}]
+    hours = sorted(Interval(began - JUST_BEFORE, began) for _, began in found)
+    return Before(tuple(_merged(hours)), frozenset().union(*groups))
+
+
+def _new_since(span: Span, judged_until: datetime | None) -> datetime:
+    """From when on it can meet what it had not met at the last judgement."""
+    first_seen = span.run.first_seen
+    if judged_until is None or first_seen is None or first_seen > judged_until:
+        return span.start
+    return max(span.start, judged_until - LOOK_BACK)
+
+
+def _meet(interval: Interval, began: datetime, ended: datetime) -> bool:
+    return interval.start < ended and began < interval.end
+
+
+def _around(intervals: Iterable[Interval], earlier: timedelta = timedelta()) -> Interval:
+    starts, ends = zip(*intervals, strict=True)
+    return Interval(min(starts) - earlier, max(ends))
+
+
+def _merged(ordered: Iterable[Interval]) -> Iterator[Interval]:
+    last: Interval | None = None
+    for one in ordered:
+        if last is not None and one.start <= last.end:
+            last = Interval(last.start, max(last.end, one.end))
+            continue
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last

@@ -1,0 +1,103 @@
+"""`config check`: what only shows when the settings are put to use is found before they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.monitor.cli.conftest import Say
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:'imghdr' is deprecated:DeprecationWarning"  # raised within Apprise when it is first imported
+)
+
+INSTANCE = '[[instances]]\nname = "production"\nserver = "a.example"\nclient_id = "x"\n'
+SECRET = 'client_secret = "y"\n'
+TARGET = '[[targets]]\nname = "ops"\nurl = "json://planted@b.example"\n'
+
+
+def checked(say: Say, text: str) -> tuple[int, list[str]]:
+    Path("settings.toml").write_text(text)
+    found = say("config", "check", "--config", "settings.toml")
+    assert found.err == ""
+    return found.code, [line.replace(f"{Path.cwd()}/", "") for line in found.out.splitlines()]
+
+
+def test_settings_that_work_are_ok(say: Say) -> None:
+    assert checked(say, INSTANCE + SECRET + TARGET) == (
+        0,
+        ["ok: settings.toml: instances: production; 1 target"],
+    )
+
+
+def test_nobody_to_tell_is_a_note(say: Say) -> None:
+    assert checked(say, INSTANCE + SECRET) == (
+        0,
+        [
+            "ok: settings.toml: instances: production; 0 targets",
+            "note: nobody will be told: no target is set ([[targets]] or APPRISE_URLS)",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("", "no SFCC instance is given: set SFCC_SERVER", id="nothing to watch"),
+        pytest.param(
+            f'{INSTANCE}client_secret_file = "gone"\n',
+            "instance 'production': the client secret of production cannot be read from gone: No such file",
+            id="a secret that is not there",
+        ),
+        pytest.param(
+            f'{INSTANCE}client_secret_file = "empty"\n',
+            "instance 'production': the client secret of production in empty is empty",
+            id="a secret without text",
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}webdav = {{ username = "u", password_file = "gone" }}\n',
+            "instance 'production': the WebDAV access key of production cannot be read from gone",
+            id="an access key that is not there",
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}ca_file = "gone"\n',
+            "instance 'production': its ca_file gone cannot be read: No such file or directory",
+            id="a certificate that is not there",
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}[[targets]]\nname = "ops"\nurl = "nosuch://planted"\n', "ops", id="no service"
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}[[targets]]\nname = "ops"\nurl_file = "gone"\n',
+            "target 'ops': its url_file gone cannot be read: No such file or directory",
+            id="an address that is not there",
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}[[jobs]]\nmatch = "*"\nseverity = {{ faild = "info" }}\n',
+            "jobs[0].severity.faild: there is no such condition; there are failed, overlap",
+            id="a condition nobody knows",
+        ),
+    ],
+)
+def test_what_would_not_work_is_a_problem(say: Say, text: str, problem: str) -> None:
+    Path("empty").touch()
+    code, lines = checked(say, text)
+    assert code == 1
+    (line,) = lines
+    assert line.startswith("settings.toml: ")
+    assert problem in line
+    assert "planted" not in line
+
+
+def test_all_problems_are_told_at_once(say: Say) -> None:
+    text = f'{INSTANCE}client_secret_file = "gone"\n[[jobs]]\nmatch = "*"\nseverity = {{ late = "info" }}\n'
+    code, lines = checked(say, f'{text}[[targets]]\nname = "ops"\nurl_file = "gone"\n')
+    assert (code, len(lines)) == (1, 3)
+
+
+def test_secrets_in_files_are_read_and_not_shown(say: Say) -> None:
+    Path("secret").write_text("planted")
+    code, lines = checked(say, f'{INSTANCE}client_secret_file = "secret"\n{TARGET}')
+    assert code == 0
+    assert "planted" not in "".join(lines)

@@ -1,0 +1,50 @@
+"""`data import` as a person uses it on files of all kinds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.monitor.cli.conftest import Say
+
+LINE = json.dumps({"sfcc_instance": "production", "job_id": "a", "id": "1", "execution_status": "finished"})
+
+
+def test_a_line_that_is_not_text_is_named_and_the_rest_is_read(say: Say, bare: Path) -> None:
+    (bare / "a.jsonl").write_bytes(f"{LINE}\n".encode() * 6 + b'{"job_id": "\xff"}\n' + LINE.encode())
+    found = say("data", "import", "a.jsonl")
+    assert found.code == 1
+    assert found.err.splitlines() == [
+        "a.jsonl: line 7: not UTF-8",
+        "a.jsonl: warning: 7 runs of production, an instance that is not in the settings",
+        "1 of 7 runs was new or changed",
+    ]
+
+
+def test_a_packed_file_is_told_how_to_be_unpacked(say: Say, bare: Path) -> None:
+    (bare / "a b.gz").write_bytes(gzip.compress(LINE.encode()))
+    found = say("data", "import", "a b.gz")
+    assert found == (
+        2,
+        "",
+        "error: a b.gz: this is gzip; use: zcat 'a b.gz' | sfcc-job-monitor data import -\n",
+    )
+
+
+def test_many_bad_lines_are_counted_in_the_end(say: Say, bare: Path) -> None:
+    (bare / "a.jsonl").write_text("[]\n" * 21)
+    found = say("data", "import", "a.jsonl").err.splitlines()
+    assert found[0] == "a.jsonl: line 1: not a JSON object"
+    assert found[20:] == [
+        "a.jsonl: … and 1 more line that could not be read",
+        "0 of 0 runs were new or changed",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_nothing_is_no_error(say: Say, bare: Path, text: str) -> None:
+    (bare / "a.jsonl").write_text(text)
+    assert say("data", "import", "a.jsonl") == (0, "", "0 of 0 runs were new or changed\n")
