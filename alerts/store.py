@@ -50,12 +50,13 @@ def known_facts(conn: Connection, findings: Iterable[Finding]) -> set[Fact]:
 
 
 def apply(conn: Connection, changes: Changes) -> None:
-    if changes.opened:
-        conn.execute(insert(incidents), [codec.incident_fields(one) for one in changes.opened])
+    # What ended first: the same thing may have opened anew, and only one of it can be open.
     for incident in (*changes.updated, *changes.resolved):
         conn.execute(
             update(incidents).where(incidents.c.id == incident.id).values(codec.incident_fields(incident))
         )
+    if changes.opened:
+        conn.execute(insert(incidents), [codec.incident_fields(one) for one in changes.opened])
     if changes.events:
         conn.execute(insert(incident_events), [_event_values(one) for one in changes.events])
     if changes.occurrences:

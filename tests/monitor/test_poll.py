@@ -65,6 +65,21 @@ def test_a_run_that_failed_and_was_repaired_between_two_polls_is_told_once_as_ov
     assert "resolved" in night.titles[0]
 
 
+def test_a_job_that_is_repaired_and_fails_anew_between_two_polls_is_two_incidents(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR", message="first")
+    night.turn(app)
+    night.world.start("import").finish()
+    night.pass_time(seconds=10)
+    night.world.start("import").finish(code="ERROR", message="second")
+    night.turn(app)
+    night.turn(app, minutes=10)
+    assert len(app.open_incidents()) == 1
+    assert night.titles[0] == "failed: import on production"
+    assert any("second" in message.body for message in night.chat.sent[1:])
+
+
 def test_a_pending_run_without_a_start_is_known_and_not_running(night: Night) -> None:
     app = night.agent()
     night.world.start("import", pending=True)
