@@ -291,8 +291,10 @@ def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell) -> None:
     assert (over.state, over.jobs, over.reason) == (
         State.OVER,
         ("diff", "full"),
-        "run 2 of diff and run 1 of full at once: 10 min, from 03:00 UTC to 03:10 UTC "
-        "(group imports, full and differential); full (run 1) ended at 03:10 UTC",
+        (
+            "run 2 of diff and run 1 of full at once: 10 min, from 03:00 UTC to 03:10 UTC "
+            "(group imports, full and differential); full (run 1) ended at 03:10 UTC"
+        ),
     )
     assert (now.state, now.reason) == (
         State.HOLDS,

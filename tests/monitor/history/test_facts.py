@@ -98,8 +98,7 @@ def test_fresh_is_what_changed_since(state: Engine, remember: Callable[..., None
         pytest.param(19, 30, "ok", True, id="it began in the interval"),
         pytest.param(0, 10, "ok", False, id="it ended as the interval began"),
         pytest.param(20, 30, "ok", False, id="it began as the interval ended"),
-        pytest.param(0, None, "running", True, id="it is still running"),
-        pytest.param(20, None, "running", False, id="it is running, since the interval ended"),
+        pytest.param(0, None, "running", False, id="it is still running: asked for elsewhere"),
     ],
 )
 def test_what_ran_within_an_interval(
@@ -115,14 +114,14 @@ def test_what_ran_within_an_interval(
 ) -> None:
     remember(run(start=start, end=end, how=how), run(instance="staging", start=12, end=18))
     with reading(state) as conn:
-        assert bool(facts.neighbours(conn, "production", at(10), at(20))) is is_neighbour
+        assert bool(facts.under_way(conn, "production", at(10), at(20))) is is_neighbour
 
 
 QUESTIONS: dict[str, Callable[[Connection, At], object]] = {
     "the runs of some jobs": lambda conn, _: facts.runs(conn, "production", ["job 1", "job 2"], KEEP),
     "the runs of all jobs": lambda conn, _: facts.runs(conn, "production", None, KEEP),
     "what is fresh": lambda conn, _: facts.fresh(conn, "production", 10**9),
-    "neighbours": lambda conn, at: facts.neighbours(conn, "production", at(5990), at(6000)),
+    "what was under way": lambda conn, at: facts.under_way(conn, "production", at(5990), at(6000)),
     "active runs": lambda conn, _: history.active(conn, "production"),
     "known versions": lambda conn, at: history.versions(conn, "production", at(5990)),
     "attempts that wait for a retry": lambda conn, at: history.awaiting_retry(conn, "production", at(5990)),
