@@ -150,7 +150,8 @@ def _last(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[An
     )
     newest = select(*_COLUMNS).where(of_series).order_by(executions.c.began_at.desc())
     if conn.dialect.name == "postgresql":
-        last = newest.limit(keep).lateral("last")
+        # Of those that began at once always the same: SQLite finds them all, and the last are taken.
+        last = newest.order_by(executions.c.id.desc()).limit(keep).lateral("last")
         return select(last).select_from(series_table.join(last, true())).where(wanted)
     # SQLite has no LATERAL: where the window of each series begins first, then the runs from there on.
     first = newest.with_only_columns(executions.c.began_at).limit(1).offset(keep - 1)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from alerts.model import Finding, Severity
 from monitor.detect import findings
-from monitor.detect.failed import failed
+from monitor.detect.failed import failed, first_bad
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
 from monitor.model import Execution, ExitStatus, RunKey, Step
-from monitor.policy import JobPolicy, Policy
+from monitor.policy import GroupPolicy, JobPolicy, Policy
 
 Tell = Callable[..., Facts]
 At = Callable[[str], datetime]
@@ -536,6 +536,54 @@ def test_the_message_says_the_most_important_first(facts: Tell, at: At) -> None:
         ("Runbook", "https://wiki.example.com/imports"),
     )
     assert finding.evidence["usual_seconds"] == 850
+
+
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        pytest.param("sfcc-site-archive-import 01:40-01:45", True, id="of the platform"),
+        pytest.param("a2 01:40-01:45 by:jdoe", True, id="of the group, by hand"),
+        pytest.param("a2 01:40-01:45", False, id="of the group, by the schedule"),
+        pytest.param("a2 01:40-01:45 api:pim", False, id="of the group, by a client"),
+        pytest.param("a2 01:00-01:45 by:jdoe", True, id="an hour before"),
+        pytest.param("a2 00:59-01:45 by:jdoe", False, id="longer ago"),
+        pytest.param("b 01:40-01:45 by:jdoe", False, id="of no common group, by hand"),
+        pytest.param("a 01:40-01:45 by:jdoe", True, id="the same job by hand"),
+        pytest.param("a 01:40-01:45 by:jdoe retried", False, id="an attempt before"),
+        pytest.param("a@X 01:59-02:03 by:jdoe", False, id="another site of the same run"),
+    ],
+)
+def test_just_before_names_what_may_have_to_do_with_it(
+    facts: Tell, story: Callable[[str], tuple[Execution, ...]], other: str, *, is_told: bool
+) -> None:
+    policy = Policy(groups=(GroupPolicy("a", ("a*",), exclusive=False),))
+    event, bad = story(f"{other}, a 02:00-02:10 failed")
+    for look in (facts([bad, event]), facts([bad], beside=(event,))):
+        (finding,) = (one for one in findings(failed(look, policy)) if one.ends_at is None)
+        assert ("Just before" in dict(finding.facts)) is is_told
+
+
+def test_a_series_is_not_judged_by_what_is_beside(
+    facts: Tell, story: Callable[[str], tuple[Execution, ...]]
+) -> None:
+    assert judge(facts("", beside=story("a 02:00-02:10 failed"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("told_runs", "fresh", "job", "first"),
+    [
+        pytest.param("a 01:00-01:10, a 02:00-02:10", "2", {}, [], id="nothing failed"),
+        pytest.param("a 01:00-01:10 failed, a 02:00-02:10 failed", "", {}, ["1"], id="it holds"),
+        pytest.param("a 01:00-01:10 failed, a 02:00-02:10", "2", {}, ["1"], id="just over"),
+        pytest.param("a 01:00-01:10 failed, a 02:00-02:10", "", {}, [], id="long over"),
+        pytest.param("a 01:00-01:10 aborted", "", {"aborted_is": "info"}, ["1"], id="as information"),
+    ],
+)
+def test_the_run_a_failure_began_with(
+    facts: Tell, told_runs: str, fresh: str, job: dict[str, Any], first: list[str]
+) -> None:
+    policy = Policy(job=lambda _: JobPolicy(**job))
+    assert [run.id for run in first_bad(facts(told_runs, fresh=fresh), policy)] == first
 
 
 def test_a_streak_says_how_often(facts: Tell) -> None:

@@ -19,6 +19,7 @@ from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 
 Tell = Callable[..., Facts]
 At = Callable[[str], datetime]
+Story = Callable[[str], tuple[Execution, ...]]
 
 IMPORTS = GroupPolicy("imports", ("full*", "diff*", "feed*"), differential=("diff*",))
 POLICY = Policy(groups=(IMPORTS, AKENEO))
@@ -309,6 +310,31 @@ def test_a_start_is_reckoned_back_where_only_end_and_duration_are_known(facts: T
     assert told(facts([bare, other])) == []
     reckoned = replace(bare, duration=timedelta(hours=1))
     assert told(facts([reckoned, other])) == ["diff during full: 2+1 until 03:10"]
+
+
+def test_an_attempt_that_waits_for_its_retry_does_not_run(facts: Tell, story: Story) -> None:
+    waiting, meanwhile, again, feed = story(
+        "full 02:00-02:10 try:0/2, diff 02:15-?, full 02:20-? try:1/2, feed 02:05-02:20"
+    )
+    waiting = replace(waiting, execution_status="retrying", exit_status=None)
+    assert not waiting.is_final
+    assert told(facts([waiting, meanwhile])) == []
+    assert told(facts([waiting, again])) == []
+    assert told(facts([waiting, feed])) == ["feed during full: 4+1 until 02:10"]
+
+
+def test_what_is_beside_overlaps_but_a_system_job_does_not(facts: Tell, story: Story) -> None:
+    full, system, diff = story("full 02:00-?, sfcc-x 02:00-?, diff 02:10-?")
+    group = Policy(groups=(GroupPolicy("all", ("*",)),))
+    look = facts([diff], beside=(full, system))
+    assert told(look, group) == ["diff during full: 3+1"]
+    assert told(replace(look, runs={}, beside=(full, system, diff)), group) == ["diff during full: 3+1"]
+
+
+def test_a_run_that_is_judged_and_beside_is_one_run(facts: Tell, story: Story) -> None:
+    (run,) = story("one 02:00-?")
+    assert told(facts([run], beside=(run, run))) == []
+    assert facts([run], beside=(run, run)).executions == (run,)
 
 
 RUNS = st.lists(

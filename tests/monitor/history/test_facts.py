@@ -12,7 +12,7 @@ from monitor.history import facts
 from monitor.history.engine import reading
 from monitor.history.executions import Judge, store
 from monitor.history.retention import prune
-from monitor.model import Execution, RunId, Series
+from monitor.model import Execution, Interval, RunId, Series, Step
 
 At = Callable[[float], datetime]
 Make = Callable[..., Execution]
@@ -90,7 +90,7 @@ def test_fresh_is_what_changed_since(state: Engine, remember: Callable[..., None
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "how", "is_neighbour"),
+    ("start", "end", "how", "is_there"),
     [
         pytest.param(0, 30, "ok", True, id="it was running all the time"),
         pytest.param(12, 18, "ok", True, id="it ran within"),
@@ -101,7 +101,7 @@ def test_fresh_is_what_changed_since(state: Engine, remember: Callable[..., None
         pytest.param(0, None, "running", False, id="it is still running: asked for elsewhere"),
     ],
 )
-def test_what_ran_within_an_interval(
+def test_what_was_under_way_within_an_interval(
     state: Engine,
     remember: Callable[..., None],
     run: Make,
@@ -110,18 +110,90 @@ def test_what_ran_within_an_interval(
     end: int | None,
     how: str,
     *,
-    is_neighbour: bool,
+    is_there: bool,
 ) -> None:
     remember(run(start=start, end=end, how=how), run(instance="staging", start=12, end=18))
     with reading(state) as conn:
-        assert bool(facts.under_way(conn, "production", at(10), at(20))) is is_neighbour
+        found = facts.under_way(conn, "production", at(10), at(20))
+    assert bool(found) is is_there
+    assert all(one == (RunId("import", "1"), at(start), at(end or 0)) for one in found)
+
+
+def test_what_began_within_an_interval_by_job_and_by_hand(
+    state: Engine, remember: Callable[..., None], run: Make, at: At
+) -> None:
+    remember(
+        run("import", "before", 9),
+        run("import", "first", 10),
+        run("import", "site", 15, 25, scope="RefArch", user_login="jdoe"),
+        run("import", "active", 19, None, "running"),
+        run("import", "after", 20, 30),
+        run("export", "other", 15, 25),
+        run("import", "elsewhere", 15, 25, instance="staging"),
+    )
+    within = Interval(at(10), at(20))
+    with reading(state) as conn:
+        every = facts.began(conn, "production", {"import"}, within)
+        by_hand = facts.began(conn, "production", {"import", "export"}, within, by_hand=True)
+        assert facts.began(conn, "production", [], within) == []
+    assert {one.id for one in every} == {"first", "site", "active"}
+    assert [one.id for one in by_hand] == ["site"]
+
+
+def test_runs_are_found_by_their_names(state: Engine, remember: Callable[..., None], run: Make) -> None:
+    remember(run(id="1"), run(id="2"), run(id="1", instance="staging"))
+    wanted = [RunId("import", "1"), RunId("import", "nobody")]
+    with reading(state) as conn:
+        assert [one.key for one in facts.named(conn, "production", wanted)] == [("production", "import", "1")]
+        assert facts.named(conn, "production", []) == []
+
+
+def test_jobs_are_all_that_were_seen_or_those_of_which_a_run_ended(
+    state: Engine, remember: Callable[..., None], run: Make
+) -> None:
+    remember(run("import"), run("export", how="running", end=None), run("else", instance="staging"))
+    remember(run("index", how="running", end=None), run("export"))
+    with reading(state) as conn:
+        assert facts.jobs(conn, "production") == {"import", "export", "index"}
+        assert facts.jobs_with_ended(conn, "production", 0) == {"import", "export"}
+        assert facts.jobs_with_ended(conn, "production", 1) == {"export"}
+        assert {one.job_id for one in facts.changed(conn, "production", 1)} == {"index", "export"}
+
+
+def test_the_steps_of_what_ended_ok_are_not_read(
+    state: Engine, remember: Callable[..., None], run: Make
+) -> None:
+    steps = (Step("load", execution_status="finished"),)
+    bad = (Step("load", execution_status="finished", status="ERROR"),)
+    remember(
+        run(id="ok", steps=steps),
+        run(id="degraded", steps=bad),
+        run(id="failed", how="error", steps=steps),
+        run(id="active", how="running", end=None, steps=steps),
+    )
+    with reading(state) as conn:
+        (found,) = facts.runs(conn, "production", None, KEEP).values()
+    assert {one.id: one.steps for one in found} == {
+        "ok": None,
+        "degraded": bad,
+        "failed": steps,
+        "active": steps,
+    }
 
 
 QUESTIONS: dict[str, Callable[[Connection, At], object]] = {
     "the runs of some jobs": lambda conn, _: facts.runs(conn, "production", ["job 1", "job 2"], KEEP),
     "the runs of all jobs": lambda conn, _: facts.runs(conn, "production", None, KEEP),
     "what is fresh": lambda conn, _: facts.fresh(conn, "production", 10**9),
+    "what changed": lambda conn, _: facts.changed(conn, "production", 10**9),
+    "jobs of which a run ended": lambda conn, _: facts.jobs_with_ended(conn, "production", 10**9),
     "what was under way": lambda conn, at: facts.under_way(conn, "production", at(5990), at(6000)),
+    "what began at some time": lambda conn, at: facts.began(
+        conn, "production", ["job 1", "job 2"], Interval(at(2000), at(2010))
+    ),
+    "what was begun by hand": lambda conn, at: facts.began(
+        conn, "production", ["job 1", "job 2"], Interval(at(2000), at(2010)), by_hand=True
+    ),
     "active runs": lambda conn, _: history.active(conn, "production"),
     "known versions": lambda conn, at: history.versions(conn, "production", at(5990)),
     "attempts that wait for a retry": lambda conn, at: history.awaiting_retry(conn, "production", at(5990)),
@@ -150,7 +222,9 @@ def test_no_question_reads_the_whole_history(
     assert bad == {}
 
 
-@pytest.mark.parametrize("question", ["the runs of some jobs", "the runs of all jobs"])
+@pytest.mark.parametrize(
+    "question", ["the runs of some jobs", "the runs of all jobs", "what began at some time"]
+)
 def test_the_last_runs_are_found_series_by_series(engine: Engine, at: At, question: str) -> None:
     asked: list[tuple[str, Any]] = []
     with reading(engine) as conn:
