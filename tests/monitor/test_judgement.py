@@ -159,12 +159,15 @@ def test_a_retry_that_never_comes_is_noticed_although_nothing_changes(engine: En
 
 def test_a_usual_duration_is_kept_when_a_run_of_the_series_ends(engine: Engine) -> None:
     with engine.begin() as conn:
-        poll(conn, 0, hourly(["a", "b"], 9), None)
-        first = stats.expected(conn)
-        assert {one.job_id for one in first} == {"a", "b"}
+        poll(conn, 0, hourly(["a@X", "a@Y", "b"], 9), None)
+        assert {(one.job_id, one.scope) for one in stats.expected(conn)} == {
+            ("a", "X"),
+            ("a", "Y"),
+            ("b", "Organization"),
+        }
         conn.execute(schema.expected_durations.delete())
-        poll(conn, 1, [run("a", "new", 0.2, 0.8), run("b", "new", 0.5)], 0)
-        assert [one.job_id for one in stats.expected(conn)] == ["a"]
+        poll(conn, 1, [run("a@X", "new", 0.2, 0.8), run("b", "new", 0.5)], 0)
+        assert [(one.job_id, one.scope) for one in stats.expected(conn)] == [("a", "X")]
 
 
 @pytest.mark.parametrize(
