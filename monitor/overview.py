@@ -15,7 +15,7 @@ from alerts.model import Incident
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import stats
-from monitor.history.series import SeriesFacts
+from monitor.history.series import SeriesFacts, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,6 @@ def latest_by_end(series: list[SeriesFacts]) -> SeriesFacts | None:
     return max(ended, key=lambda item: item[0])[1] if ended else None
 
 
-def latest(times: list[datetime | None]) -> datetime | None:
-    return max((at for at in times if at is not None), default=None)
-
-
 def _row(
     key: tuple[str, str],
     series: list[SeriesFacts],
@@ -75,10 +71,10 @@ def _row(
         last_outcome=last.last_outcome if last else None,
         severity=worst.severity.value if worst else None,
         conditions=tuple(sorted({one.condition for one in incidents})),
-        last_start=latest([one.last_start for one in series]),
+        last_start=latest(*(one.last_start for one in series)),
         last_end=last.last_end if last else None,
-        last_success=latest([one.last_success for one in series]),
-        last_failure=latest([one.last_failure for one in series]),
+        last_success=latest(*(one.last_success for one in series)),
+        last_failure=latest(*(one.last_failure for one in series)),
         last_duration=last.last_duration if last else None,
         running=None if active is None else max(now - active, timedelta()),
         consecutive_failures=max(one.consecutive_failures for one in series),

@@ -13,11 +13,11 @@ from alerts import store
 from monitor.detect.groups import is_member
 from monitor.history import stats
 from monitor.history.counters import DURATION_BUCKETS
-from monitor.history.series import SeriesFacts
+from monitor.history.series import SeriesFacts, latest
 from monitor.history.stats import DurationHistogram
 from monitor.metrics import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
 from monitor.model import Interval
-from monitor.overview import active_since, latest, latest_by_end
+from monitor.overview import active_since, latest_by_end
 from monitor.policy import Policy
 from monitor.settings import InstanceSettings
 from monitor.settings.policies import instance_type, realm
@@ -71,10 +71,10 @@ def _jobs(connection: Connection, name: str, policy: Policy) -> Iterator[JobSnap
             outcomes=outcomes[job_id],
             buckets=_buckets(histogram) if histogram else (),
             duration_sum=histogram.total.total_seconds() if histogram else 0.0,
-            last_start=latest([one.last_start for one in facts]),
-            last_end=latest([one.last_end for one in facts]),
-            last_success=latest([one.last_success for one in facts]),
-            last_failure=latest([one.last_failure for one in facts]),
+            last_start=latest(*(one.last_start for one in facts)),
+            last_end=latest(*(one.last_end for one in facts)),
+            last_success=latest(*(one.last_success for one in facts)),
+            last_failure=latest(*(one.last_failure for one in facts)),
             last_duration=_longest_of_latest_run(facts, policy.site_spread),
             last_outcome=last.last_outcome if last else None,
             consecutive_failures=max(one.consecutive_failures for one in facts),
