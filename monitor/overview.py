@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,6 +18,10 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.series import SeriesFacts, latest
+from monitor.policy import Policy
+
+_NOTHING_SET = Policy()
+"""For instances of the state that have left the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +40,46 @@ class JobRow:
     last_duration: timedelta | None
     running: timedelta | None
     consecutive_failures: int
+    next_due: datetime | None
 
     def as_dict(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def jobs(connection: Connection, *, instance: str | None, glob: str, now: datetime) -> list[JobRow]:
-    """Every job that matches, by instance and id."""
+def jobs(
+    connection: Connection,
+    *,
+    instance: str | None,
+    glob: str,
+    now: datetime,
+    policies: Mapping[str, Policy] = MappingProxyType({}),
+) -> list[JobRow]:
+    """Every job that matches, by instance and id: those that ran, and those `policies` has a schedule for."""
     series: dict[tuple[str, str], list[SeriesFacts]] = defaultdict(list)
     for one in stats.series(connection, instance):
         if fnmatchcase(one.job_id, glob):
             series[one.instance, one.job_id].append(one)
+    awaited = {
+        (name, job_id)
+        for name, one in policies.items()
+        if instance in {None, name}
+        for job_id in one.scheduled
+        if fnmatchcase(job_id, glob)
+    }
+    seen = {one.instance: one.seen_until for one in stats.cursors(connection, instance)}
     incidents = _open_by_job(connection, instance, now)
     active = active_since(connection, {name for name, _ in series})
-    return [_row(key, series[key], incidents.get(key, []), active.get(key), now) for key in sorted(series)]
+    return [
+        _row(
+            key,
+            series[key],
+            incidents.get(key, []),
+            active.get(key),
+            policies.get(key[0], _NOTHING_SET).job(key[1]).next_due(seen.get(key[0]) or now),
+            now,
+        )
+        for key in sorted({*series, *awaited})
+    ]
 
 
 def latest_by_end(series: list[SeriesFacts]) -> SeriesFacts | None:
@@ -61,6 +93,7 @@ def _row(
     series: list[SeriesFacts],
     incidents: list[Incident],
     active: datetime | None,
+    next_due: datetime | None,
     now: datetime,
 ) -> JobRow:
     last = latest_by_end(series)
@@ -77,7 +110,8 @@ def _row(
         last_failure=latest(*(one.last_failure for one in series)),
         last_duration=last.last_duration if last else None,
         running=None if active is None else max(now - active, timedelta()),
-        consecutive_failures=max(one.consecutive_failures for one in series),
+        consecutive_failures=max((one.consecutive_failures for one in series), default=0),
+        next_due=next_due,
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from monitor.schedule import Schedule
 
 FAILURE_CODES = ("ERROR_*", "NO_STAGING_INSTANCE")
 """Exit codes of the platform's standard steps that mean failure although they are not `ERROR`."""
@@ -32,6 +34,11 @@ class JobPolicy:
     owner: str = ""
     runbook: str = ""
     attach: str = "full"  # full, excerpt, none
+    schedule: Schedule | None = None
+    schedule_source: str = "none"  # or "configured"
+
+    def next_due(self, after: datetime) -> datetime | None:
+        return None if self.schedule is None else self.schedule.next_slot(after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +65,13 @@ class Policy:
     """All that detection needs to know about one instance.
 
     `groups` in the order of the settings, the built-in group last: a pair of runs is told by the
-    first group that has both.
+    first group that has both. `scheduled`: the jobs the settings name without a glob and have a schedule
+    for, known to be there before they ever ran.
     """
 
     job: Callable[[str], JobPolicy] = field(default=lambda _job_id: JobPolicy())
     groups: tuple[GroupPolicy, ...] = (AKENEO,)
+    scheduled: tuple[str, ...] = ()
     site_spread: timedelta = timedelta(minutes=10)
     retry_wait: timedelta = timedelta(minutes=70)
     scheduler_logins: tuple[str, ...] = ()

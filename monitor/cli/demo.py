@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from monitor.errors import MonitorError
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.settings import Settings
+    from monitor.settings.model import JobSettings
+    from monitor.simulator import JobSpec
 
 SPEED = 60.0
 TICK = 6.0
@@ -67,7 +70,9 @@ def demo(seconds: float | None, listen: str) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcc-job-monitor-demo-")))
         world = SCENARIOS["akeneo-night"](WorldClock(start, SPEED))
         simulator = stack.enter_context(Simulator(world))
-        settings = _settings(simulator.url, f"sqlite:///{directory / 'state.sqlite'}", listen)
+        settings = _settings(
+            simulator.url, f"sqlite:///{directory / 'state.sqlite'}", listen, schedules(world.jobs())
+        )
         app = App(
             settings, clock=ScaledClock(start, SPEED), notifiers={"console": ConsoleNotifier()}, tick=TICK
         )
@@ -92,7 +97,24 @@ def _check(listen: str) -> None:
     need_free(host.strip("[]"), int(port), of_host="--listen", of_port="--listen")
 
 
-def _settings(server: str, state: str, listen: str) -> Settings:
+def schedules(jobs: Sequence[JobSpec]) -> list[JobSettings]:
+    """As a person would configure what the simulated instance runs."""
+    from monitor.settings.model import JobSettings
+
+    midnight = datetime.min.replace(tzinfo=UTC)  # both schedules of the simulator and this demo are in UTC
+    return [
+        JobSettings(
+            match=job.job_id,
+            cron=job.cron,
+            every=job.every,
+            at=None if job.every is None else (midnight + job.offset).time(),
+        )
+        for job in jobs
+        if job.cron is not None or job.every is not None
+    ]
+
+
+def _settings(server: str, state: str, listen: str, jobs: list[JobSettings]) -> Settings:
     from pydantic import SecretStr
 
     from monitor.settings import InstanceSettings, Settings
@@ -108,6 +130,7 @@ def _settings(server: str, state: str, listen: str) -> Settings:
     )
     return Settings(
         instances=[instance],
+        jobs=jobs,
         state=state,
         listen=listen,
         group_wait=timedelta(seconds=10),

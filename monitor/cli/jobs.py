@@ -28,10 +28,11 @@ COLUMNS = (
     Column("last"),
     Column("ended (UTC)", leaves=2),
     Column("took", leaves=4),
-    Column("running since (UTC)", leaves=5),
+    Column("running since (UTC)", leaves=6),
     Column("running for", leaves=3),
-    Column("last success (UTC)", leaves=6),
-    Column("failures", leaves=7),
+    Column("last success (UTC)", leaves=7),
+    Column("next due (UTC)", leaves=5),
+    Column("failures", leaves=8),
 )
 
 _SEVERITIES = ("critical", "warning", "info")
@@ -48,11 +49,13 @@ _BAD = ("failed", "aborted")
 def jobs(ctx: click.Context, instance: str | None, glob: str, output: str, exit_code: bool) -> None:
     """The last state of every job, what needs a person first. Times are UTC.
 
-    `last`, `ended` and `took` tell of the last run that ended, `running` of one that has not.
+    `last`, `ended` and `took` tell of the last run that ended, `running` of one that has not, `next due`
+    of the schedule in the settings.
     """
     from monitor import overview
     from monitor.cli import known
     from monitor.history.engine import reading
+    from monitor.settings.policies import policy
 
     settings = settings_of(ctx).settings
     engine = existing_state_of(settings)
@@ -60,7 +63,8 @@ def jobs(ctx: click.Context, instance: str | None, glob: str, output: str, exit_
     with reading(engine) as connection:
         names = known.instances(connection, settings)
         known.need_instance(names, instance)
-        rows = overview.jobs(connection, instance=instance, glob=glob, now=now)
+        policies = {one.name: policy(settings, one) for one in settings.instances}
+        rows = overview.jobs(connection, instance=instance, glob=glob, now=now, policies=policies)
     rows.sort(key=_need)
     if output == "json":
         print_json([_document(row, now) for row in rows])
@@ -92,6 +96,7 @@ def _cells(row: JobRow, now: datetime) -> tuple[str, ...]:
         "" if row.running is None else moment_text(now - row.running, now),
         duration_text(row.running),
         moment_text(row.last_success, now),
+        moment_text(row.next_due, now),
         str(row.consecutive_failures or ""),
     )
 
@@ -111,4 +116,5 @@ def _document(row: JobRow, now: datetime) -> dict[str, Any]:
         "running_since": None if row.running is None else now - row.running,
         "running_seconds": seconds(row.running),
         "consecutive_failures": row.consecutive_failures,
+        "next_due": row.next_due,
     }

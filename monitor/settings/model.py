@@ -25,6 +25,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from alerts.model import Severity
 from monitor.policy import FAILURE_CODES, WARN_CODES
+from monitor.settings import schedules
 from monitor.settings.duration import Duration, PositiveDuration
 from monitor.settings.secrets import SecretSource, secret_source
 from monitor.settings.values import (
@@ -138,6 +139,12 @@ class JobSettings(Table):
 
     match: Annotated[str, Field(min_length=1)]
     instance: str = "*"
+    cron: schedules.Cron | None = None
+    every: schedules.Every | None = None
+    at: schedules.TimeOfDay | None = None
+    weekdays: Annotated[list[schedules.Weekday], Field(min_length=1)] | None = None
+    valid_from: schedules.Bound | None = None
+    valid_until: schedules.Bound | None = None
     failure_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
     recovery_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
     alert_on_retry: bool | None = None
@@ -150,6 +157,10 @@ class JobSettings(Table):
     owner: str | None = None
     runbook: str | None = None
     attach: Literal["full", "excerpt", "none"] | None = None
+
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        yield from schedules.contradictions(given)
 
 
 class GroupSettings(Table):

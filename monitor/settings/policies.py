@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Callable
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
+from monitor.schedule import Schedule
 from monitor.settings.model import InstanceSettings, JobSettings, Settings
+from monitor.settings.schedules import SCHEDULE, schedule_of
 from monitor.sfcc.endpoints import base_url
 
 _JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is")
 _CODES = ("failure_codes", "warn_codes")
 _TEXTS = ("title", "impact", "owner", "runbook", "attach")
+_GLOB = re.compile(r"[*?\[]")
 _SUFFIXES = {"prd": "production", "stg": "staging", "dev": "development"}
 _SANDBOX_HOST = ".dx.commercecloud.salesforce.com"
 
 
 def policy(settings: Settings, instance: InstanceSettings) -> Policy:
     """What holds for one instance. Its job lookup remembers answers: ids repeat at every poll."""
-    tables = [table for table in settings.jobs if fnmatchcase(instance.name, table.instance)]
+    tables = [
+        (_matcher(table.match), table)
+        for table in settings.jobs
+        if fnmatchcase(instance.name, table.instance)
+    ]
     detection = settings.detection
 
     @cache
     def job(job_id: str) -> JobPolicy:
-        return _job_policy(settings, [table for table in tables if fnmatchcase(job_id, table.match)])
+        own = [table for matches, table in tables if matches(job_id)]
+        return _job_policy(settings, own, instance.timezone)
 
+    named = {table.match: job(table.match) for _, table in tables if not _GLOB.search(table.match)}
     return Policy(
         job=job,
+        scheduled=tuple(sorted(job_id for job_id, one in named.items() if one.schedule is not None)),
         groups=_groups(settings, instance),
         site_spread=detection.site_spread,
         retry_wait=detection.retry_wait,
@@ -65,11 +76,16 @@ def realm(instance: InstanceSettings) -> str:
     return parts[1] if len(parts) > 2 and host.endswith(".demandware.net") else ""
 
 
+def _matcher(glob: str) -> Callable[[str], object]:
+    """Compiled once: the library remembers too few globs for settings that have a table for each job."""
+    return re.compile(translate(glob)).match if _GLOB.search(glob) else glob.__eq__
+
+
 def _host(instance: InstanceSettings) -> str:
     return urlsplit(base_url(instance.server)).hostname or ""
 
 
-def _job_policy(settings: Settings, tables: list[JobSettings]) -> JobPolicy:
+def _job_policy(settings: Settings, tables: list[JobSettings], timezone: str) -> JobPolicy:
     detection = settings.detection
     fields: dict[str, Any] = {name: getattr(detection, name) for name in _JOB_DEFAULTS}
     fields |= {name: tuple(getattr(detection, name)) for name in _CODES}
@@ -82,7 +98,21 @@ def _job_policy(settings: Settings, tables: list[JobSettings]) -> JobPolicy:
             if (codes := getattr(table, name)) is not None:
                 fields[name] = tuple(codes)
         severity |= table.severity
-    return JobPolicy(**fields, severity=severity)
+    schedule = _schedule(tables, timezone)
+    source = "none" if schedule is None else "configured"
+    return JobPolicy(**fields, severity=severity, schedule=schedule, schedule_source=source)
+
+
+def _schedule(tables: list[JobSettings], timezone: str) -> Schedule | None:
+    """Field by field, but a cron and an interval are two ways to say the same: the later one holds."""
+    fields: dict[str, Any] = {}
+    for table in tables:
+        if table.cron is not None:
+            fields |= {"every": None, "at": None}
+        elif table.every is not None:
+            fields["cron"] = None
+        fields |= {name: value for name in SCHEDULE if (value := getattr(table, name)) is not None}
+    return schedule_of(fields, timezone)
 
 
 def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy, ...]:

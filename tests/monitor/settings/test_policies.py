@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
+from monitor.schedule import Schedule
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import instance_type, policy, realm
 
@@ -97,6 +98,71 @@ def test_every_field_of_a_job_can_be_set_by_glob() -> None:
     assert policy_of(jobs=[{"match": "*", **fields}]).job("x") == JobPolicy(**fields)
 
 
+BERLIN = "Europe/Berlin"
+NIGHTLY: dict[str, Any] = {"match": "*", "cron": "0 2 * * *"}
+OFTEN: dict[str, Any] = {"match": "*", "every": "30m", "at": "00:10"}
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [
+        pytest.param([], None, id="none"),
+        pytest.param([NIGHTLY], Schedule(BERLIN, "0 2 * * *"), id="in the instance's time zone"),
+        pytest.param(
+            [OFTEN],
+            Schedule(BERLIN, every=timedelta(minutes=30), at=time(0, 10)),
+            id="an interval",
+        ),
+        pytest.param([OFTEN, NIGHTLY], Schedule(BERLIN, "0 2 * * *"), id="a cron in place of an interval"),
+        pytest.param(
+            [NIGHTLY, OFTEN],
+            Schedule(BERLIN, every=timedelta(minutes=30), at=time(0, 10)),
+            id="an interval in place of a cron",
+        ),
+        pytest.param(
+            [OFTEN, {"match": "*", "every": "1d"}],
+            Schedule(BERLIN, every=timedelta(days=1), at=time(0, 10)),
+            id="another interval at the same time",
+        ),
+        pytest.param(
+            [NIGHTLY, {"match": "3-*", "weekdays": ["mon"]}, {"match": "*", "valid_from": "2026-11-01"}],
+            Schedule(BERLIN, "0 2 * * *", weekdays=("mon",), valid_from=date(2026, 11, 1)),
+            id="field by field",
+        ),
+        pytest.param([{"match": "*", "weekdays": ["mon"]}], None, id="weekdays of nothing"),
+        pytest.param(
+            [NIGHTLY, {"match": "9-*", "cron": "0 9 * * *"}], Schedule(BERLIN, "0 2 * * *"), id="else"
+        ),
+    ],
+)
+def test_of_several_schedules_the_later_holds(
+    tables: list[dict[str, Any]], expected: Schedule | None
+) -> None:
+    made = policy(Settings.model_validate({"jobs": tables}), instance(timezone=BERLIN))
+    job = made.job("3-prices")
+    assert job.schedule == expected
+    assert job.schedule_source == ("none" if expected is None else "configured")
+
+
+def test_tables_that_contradict_each_other_have_no_slots_and_break_nothing() -> None:
+    tables = [{"match": "*", "cron": "0 2 * * mon"}, {"match": "x", "weekdays": ["tue"]}]
+    assert policy_of(jobs=tables).job("x").next_due(datetime(2026, 11, 23, tzinfo=UTC)) is None
+
+
+def test_jobs_named_without_a_glob_are_known_by_their_schedule() -> None:
+    made = policy_of(
+        jobs=[
+            {"match": "3-*", "cron": "0 2 * * *"},
+            {"match": "3-prices", "owner": "pim"},
+            {"match": "b [1]", "every": "1h"},
+            {"match": "a", "every": "1h"},
+            {"match": "without", "owner": "pim"},
+            {"match": "elsewhere", "every": "1h", "instance": "staging"},
+        ]
+    )
+    assert made.scheduled == ("3-prices", "a")
+
+
 @pytest.mark.parametrize(
     ("glob", "job_id", "matches"),
     [
@@ -106,6 +172,10 @@ def test_every_field_of_a_job_can_be_set_by_glob() -> None:
         ("*prices", "3-Prices", False),
         ("[ab]?", "a1", True),
         ("exact", "exactly", False),
+        ("exact", "exact", True),
+        ("exact", "Exact", False),
+        ("a.b", "axb", False),
+        ("a", "a\n", False),
     ],
 )
 def test_globs_of_jobs_mind_capitals(glob: str, job_id: str, *, matches: bool) -> None:
