@@ -1,5 +1,5 @@
 # demo: see the product. test: every check. The rest are parts of them.
-.PHONY: demo test lint unit bench golden lock clean help
+.PHONY: demo test lint unit bench golden dashboards lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -12,7 +12,8 @@ help:
 	@echo "make test    format, lint, types, import rules, unit, property and end-to-end tests"
 	@echo "make lint    the part of it that runs nothing"
 	@echo "make golden  write the reviewed outputs anew; look at the difference before you commit it"
-	@echo "make bench   figures, as ratios against a stated limit"
+	@echo "make dashboards  write grafana/dashboards/*.json anew from the code beside it"
+	@echo "make bench   figures against stated aims, some ten minutes (PARTS=\"poll ingest\" for some)"
 
 demo: .venv-run/.ready
 	@$(RUN)/sfcc-job-monitor demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
@@ -33,8 +34,11 @@ unit: .venv/.ready
 golden: .venv/.ready
 	UPDATE_GOLDEN=1 $(DEV)/pytest -q tests -k "golden or reviewed"
 
+dashboards: .venv/.ready
+	$(DEV)/python -m grafana
+
 bench: .venv/.ready
-	$(DEV)/python -m tests.bench
+	$(DEV)/python -m tests.bench $(PARTS)
 
 # The lock names versions and hashes, no address of a registry.
 lock: .venv/.ready
