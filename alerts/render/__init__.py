@@ -13,7 +13,7 @@ from alerts.model import Attachment, BodyFormat, Capabilities, Message, MessageF
 from alerts.render.document import Block
 from alerts.render.excerpt import cut_file, cut_text
 from alerts.render.fit import fit
-from alerts.render.formats import escape
+from alerts.render.formats import escape, one_line
 from alerts.render.listing import LIST_NAME, listing
 from alerts.render.logs import FULL, Log, is_listed, logs, travelling, worst_first
 from alerts.render.parts import part
@@ -40,7 +40,7 @@ def render(
     why_no_file = _why_no_file(capabilities, file_refused)
     known = logs(notification, attachments, with_files=not why_no_file)
     listed = is_listed(notification)
-    heading = cut_text(title(notification, listed=listed), capabilities.title_max or _TITLE_IN_BODY)
+    heading = cut_text(one_line(title(notification, listed=listed)), capabilities.title_max or _TITLE_IN_BODY)
     if capabilities.title_max == 0:
         heading = escape(heading, capabilities.format)
     budget = capabilities.body_max_bytes - len(heading.encode()) - _MARGIN

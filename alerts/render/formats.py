@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from alerts.model import BodyFormat
 from alerts.render.document import Block, Code, Facts, Items, Text
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+# Half characters, which have no UTF-8, and marks that turn the direction of what follows, are none either.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MENTION = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b)")
 # Not an underscore within a word, which is harmless: some targets show the backslash.
 _SPECIAL = re.compile(r"([\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -27,6 +28,11 @@ def emit(block: Block, form: BodyFormat) -> str:
 def escape(text: str, form: BodyFormat) -> str:
     """One line of text for the middle of a body."""
     return _ESCAPE[form](_clean(text))
+
+
+def one_line(text: str) -> str:
+    """Fit for a title: a line end in the subject of a mail would begin another header."""
+    return _line(_clean(text))
 
 
 def separator(form: BodyFormat) -> str:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.model import Execution, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A document that could not be read, wholly or in part. `key` is the same whenever it comes again."""
+
+    key: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +25,22 @@ class Page:
     `executions`: what was new or changed, noise of system jobs left out.
     `seen`: every run of a wanted job the page named, changed or not.
     `running`: every run on the page that is active, system jobs included.
-    `unreadable`: one sentence for each hit that could not be read, saying where and why.
+    `alive`: those of `seen` that are active and as they were known, and how long they have taken by now.
+    `unreadable`: what could not be read, or not all of it; of `executions` and of hits that are none.
     """
 
     executions: tuple[Execution, ...]
     seen: frozenset[RunId]
     running: frozenset[RunId]
-    unreadable: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    alive: Mapping[RunId, timedelta | None] = field(default_factory=dict)
 
 
 class JobsApi(Protocol):
     """What the poller needs of a platform API; OCAPI and SCAPI are two adapters of it.
 
-    Every method raises `SfccError`. `known` maps final runs to the `version` stored for them:
-    a hit with an equal version is named in `seen` and not parsed further.
+    Every method raises `SfccError`. `known` maps runs to the `version` stored for them: a hit with an
+    equal version is named in `seen`, in `alive` while it is active, and not parsed further.
     """
 
     def recent(self, since: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:

@@ -27,7 +27,7 @@ from monitor.sfcc.refusal import Refusal, general_error, json_document, read_ref
 T = TypeVar("T")
 
 TOKEN_PATH = "/dwsso/oauth2/access_token"  # noqa: S105 - an address, not a secret
-TOKEN = re.compile(r"[!-~]+")  # what a header can carry
+TOKEN = re.compile(r"[!-~]{1,16000}")  # what a header can carry
 USUAL_LIFE = 1800.0  # seconds; for answers that do not say
 EARLY = 60.0  # seconds before its end that a token is renewed; a tenth of its life where that is less
 FORBIDDEN_FAULTS = ("ClientAccessForbiddenException",)
@@ -143,7 +143,7 @@ class ClientCredentials:
         doc = json_document(incoming)
         token, life = doc.get("access_token"), doc.get("expires_in")
         if not isinstance(token, str) or not TOKEN.fullmatch(token):
-            text = f"{incoming.host} sent no access token: check account_manager_host"
+            text = f"{incoming.host} sent no access token; check account_manager_host"
             raise SfccError(Reason.PROTOCOL, text, status=incoming.status)
         if not isinstance(life, int | float) or isinstance(life, bool) or not 0 < life < 10**7:
             life = USUAL_LIFE

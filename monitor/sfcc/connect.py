@@ -28,7 +28,8 @@ SYSTEM_JOBS = "sfcc-"  # a prefix the platform keeps for itself
 class Access:
     """How to reach one instance. Servers are hosts or URLs; secrets are read when they are needed.
 
-    ca_file: an authority trusted on top of the usual ones. include_system_jobs: globs.
+    ca_file: an authority trusted on top of the usual ones. include_system_jobs: globs. conceal: takes out of
+    an error's text what a server that was sent secrets may quote of them.
     """
 
     instance: str
@@ -44,6 +45,7 @@ class Access:
     api_version: str = "v25_6"
     token_path: str = TOKEN_PATH
     include_system_jobs: Sequence[str] = ()
+    conceal: Callable[[str], str] = field(default=str, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def connect(
         raise ValueError(f"ca_file {access.ca_file} holds no certificate to be read: {error}") from error
 
     def http(api: str) -> Http:
-        return Http(api, session, pace, count, timeouts)
+        return Http(api, session, pace, count, timeouts, access.conceal)
 
     client = ClientCredentials(
         http("token"),

@@ -36,6 +36,9 @@ Count = Callable[[str, str], None]
 CHUNK = 64 * 1024
 MAX_BODY = 16 * 1024 * 1024  # the platform's own limit for an answer is 10 MB
 SLOW_ANSWER = 5.0  # seconds; what took longer says nothing about the server's clock
+CLOCKS_APART = timedelta(days=1)  # at most: a `Date` further off is a defect, not a time
+THIS_CENTURY = range(2000, 2100)
+NO_CLOCK = datetime(2025, 1, 1, tzinfo=UTC)  # before it this program was not: ours has not been set yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Http:
         pace: Pace,
         count: Count,
         timeouts: Timeouts | None = None,
+        conceal: Callable[[str], str] = str,
     ) -> None:
         self.clock_offset: timedelta | None = None
         self._api = api
@@ -131,6 +135,7 @@ class Http:
         self._pace = pace
         self._count = count
         self._timeouts = timeouts or Timeouts()
+        self._conceal = conceal
 
     def ask(
         self,
@@ -150,6 +155,7 @@ class Http:
             result = self._exchange(outgoing, auth, read, deadline)
         except SfccError as error:
             self._count(self._api, error.reason.value)
+            error.args = (self._conceal(str(error)),)
             raise
         self._count(self._api, "ok")
         return result
@@ -183,8 +189,12 @@ class Http:
             return read(incoming)
 
     def _learn_clock(self, incoming: Incoming, took: float) -> None:
-        if incoming.date is not None and took <= SLOW_ANSWER and incoming.status < 500:  # a proxy's page
-            self.clock_offset = incoming.date - self._pace.now()
+        date, now = incoming.date, self._pace.now()
+        if date is None or took > SLOW_ANSWER or incoming.status >= 500:  # a proxy's page
+            return
+        # What was seen never steps back: one absurd date, once believed, would blind the monitor for good.
+        if date.year in THIS_CENTURY and (abs(date - now) <= CLOCKS_APART or now < NO_CLOCK):
+            self.clock_offset = date - now
 
 
 def new_session(*, ca_file: str | None, verify: bool) -> requests.Session:
@@ -192,7 +202,7 @@ def new_session(*, ca_file: str | None, verify: bool) -> requests.Session:
 
     `ca_file` counts on top of the usual authorities; raises `OSError` when it cannot be read.
     """
-    session = requests.Session()
+    session = _Session()
     session.headers["User-Agent"] = f"sfcc-job-monitor/{__version__}"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.verify = verify
@@ -209,9 +219,17 @@ def http_date(text: str | None) -> datetime | None:
     """An HTTP date, UTC; None for anything else."""
     try:
         found = parsedate_to_datetime(text or "")
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: to prepare for one, the library would read its body whole, and trip over a
+    Location that is no address."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        del resp
 
 
 class _TrustingAdapter(HTTPAdapter):

@@ -1,19 +1,30 @@
 """From the `log_file_path` of a run to an address: the field is server data that drives a request of ours.
 
 Pure. The path is taken apart, each part is judged, and the address is put together anew, so nothing in it
-can change the host, climb out of the WebDAV tree or become a query.
+can change the host, climb out of the folders of logs or become a query. A part is judged in every reading a
+server might give it: decoded any number of times, and with characters that only look like others.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
 from monitor.errors import LogError, Reason
 
 ROOT = "/on/demandware.servlet/webdav/Sites/"
 PREFIX = re.compile(r"(?:/?on/demandware\.servlet/webdav)?/?sites/", re.IGNORECASE)
+LOG_FOLDERS = (("logs",), ("impex", "log"))
+"""Where job logs are; any case. Other folders hold customers' data and keys, which no alert may carry."""
+LIKE_SLASHES = frozenset(
+    "/\\\N{FRACTION SLASH}\N{DIVISION SLASH}\N{SET MINUS}\N{BIG SOLIDUS}\N{BIG REVERSE SOLIDUS}"
+)
+LIKE_DOTS = str.maketrans(
+    "\N{ONE DOT LEADER}\N{IDEOGRAPHIC FULL STOP}\N{HALFWIDTH IDEOGRAPHIC FULL STOP}", "..."
+)
+SHORT_ESCAPE = re.compile("%u([0-9a-fA-F]{4})")
 WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/|//|\\\\", re.IGNORECASE)
 LONGEST = 4000
 
@@ -31,6 +42,9 @@ def log_parts(log_file_path: str) -> tuple[str, ...]:
     parts = tuple(rest.removeprefix("/").split("/"))
     if not all(_is_plain(part) for part in parts):
         raise _odd(log_file_path)
+    folders = tuple(part.lower() for part in parts[:-1])
+    if not any(folders[: len(known)] == known for known in LOG_FOLDERS):
+        raise _odd(log_file_path)
     return parts
 
 
@@ -40,13 +54,27 @@ def log_url(base: str, parts: tuple[str, ...]) -> str:
 
 
 def _is_plain(part: str) -> bool:
-    """Whether it is a name and no trick, also after being decoded once more than it should be."""
-    decoded = unquote(part)
+    """Whether it is a name and no trick in whatever reading."""
+    return bool(part.strip()) and all(_is_name(reading) for reading in _readings(part))
+
+
+def _readings(part: str) -> Iterator[str]:
+    """The part itself, and as it is after each further decoding, until that changes nothing."""
+    before = None
+    while part != before:  # comes to an end: decoding makes shorter, and characters change once
+        yield part
+        before, part = part, unicodedata.normalize("NFKC", part)
+        yield part
+        part = unquote(SHORT_ESCAPE.sub(lambda found: chr(int(found[1], 16)), part))
+
+
+def _is_name(text: str) -> bool:
+    visible = "".join(char for char in text.translate(LIKE_DOTS) if unicodedata.category(char) != "Cf")
     return (
-        bool(part.strip())
-        and decoded.strip() not in {".", ".."}
-        and not {"/", "\\"} & set(part + (decoded if decoded != part else ""))
-        and not any(unicodedata.category(char) in {"Cc", "Cs"} for char in part + decoded)
+        visible.partition(";")[0].strip() not in {"", ".", ".."}  # some servers cut at a semicolon
+        and LIKE_SLASHES.isdisjoint(text)
+        and "\N{REPLACEMENT CHARACTER}" not in text  # dots spelt in more bytes than they need
+        and not any(unicodedata.category(char) in {"Cc", "Cs"} for char in text)
     )
 
 

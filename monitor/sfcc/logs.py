@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +23,8 @@ from monitor.sfcc.refusal import Refusal, general_error, read_refusal
 
 TIME_LIMIT = 60.0  # seconds for one log
 READ_LIMIT = 300 * 1000 * 1000  # bytes read through where the server knows no ranges
-RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18})")
+RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+SIZE = re.compile(r"[0-9]{1,18}")
 ROLES_PAGE = "Administration > Organization > Roles & Permissions"
 CLIENTS_PAGE = "Administration > Organization > WebDAV Client Permissions"
 
@@ -37,8 +37,7 @@ class _Window:
     tail_limit: int
     head: bytearray = field(default_factory=bytearray)
     seen: int = 0
-    _tail: deque[bytes] = field(default_factory=deque)
-    _tail_size: int = 0
+    _tail: bytearray = field(default_factory=bytearray)
 
     def add(self, chunk: bytes) -> None:
         self.seen += len(chunk)
@@ -47,10 +46,8 @@ class _Window:
         rest = chunk[room:]
         if not rest or not self.tail_limit:
             return
-        self._tail.append(rest)
-        self._tail_size += len(rest)
-        while self._tail_size - len(self._tail[0]) >= self.tail_limit:
-            self._tail_size -= len(self._tail.popleft())
+        self._tail += rest
+        del self._tail[: -self.tail_limit]  # cheap: a bytearray forgets its beginning without moving the rest
 
     @property
     def head_is_full(self) -> bool:
@@ -58,7 +55,7 @@ class _Window:
 
     @property
     def tail(self) -> bytes:
-        return b"".join(self._tail)[-self.tail_limit :] if self._tail else b""
+        return bytes(self._tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,8 @@ class WebDavLogs:
         part = self._get(target, f"bytes=0-{target.head_bytes - 1}", target.head_bytes, 0)
         if part.whole:
             return _whole(target, part)
-        head, total = bytes(part.window.head), part.total or 0
+        head = bytes(part.window.head)
+        total = max(part.total or 0, len(head))
         rest = total - len(head)
         if rest <= 0 or not target.tail_bytes:
             return LogFile(target.name, head, omitted=max(rest, 0), size=total)
@@ -212,7 +210,7 @@ def _range(incoming: Incoming, window: _Window) -> _Part:
 def _through(incoming: Incoming, window: _Window) -> _Part:
     """Of a 200: all of it, or as much as time and size allow once the beginning is there."""
     length = incoming.headers.get("Content-Length", "")
-    total = int(length) if length.isdigit() and "Content-Encoding" not in incoming.headers else None
+    total = int(length) if SIZE.fullmatch(length) and "Content-Encoding" not in incoming.headers else None
     try:
         for chunk in incoming.chunks():
             window.add(chunk)
@@ -235,11 +233,15 @@ def _whole(target: _Target, part: _Part) -> LogFile:
 
 
 def _joined(target: _Target, head: bytes, end: _Part) -> LogFile:
-    """Head and tail of two answers; a file that grows moves its tail between them, even into the head."""
+    """Head and tail of two answers; a file that grows moves its tail between them, even into the head.
+
+    One that was replaced by a much shorter file has nothing beyond the head any more.
+    """
     tail, size = end.window.tail, end.start + end.window.seen
     position = size - len(tail)
     tail = tail[max(len(head) - position, 0) :]
-    return LogFile(target.name, head, tail, omitted=size - len(head) - len(tail), size=size)
+    omitted = max(size - len(head) - len(tail), 0)
+    return LogFile(target.name, head, tail, omitted=omitted, size=len(head) + omitted + len(tail))
 
 
 def _log_error(error: SfccError) -> LogError:

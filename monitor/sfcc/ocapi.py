@@ -7,10 +7,9 @@ instance that refuses that form is asked in the next simpler one from then on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -18,11 +17,12 @@ from requests.auth import AuthBase
 
 from monitor.errors import Reason, SfccError
 from monitor.model import Execution, RunId
-from monitor.sfcc import Page, search, wire
+from monitor.sfcc import Page, Unreadable, search, wire
 from monitor.sfcc.auth import ClientCredentials, logged_in
+from monitor.sfcc.gaps import gaps
 from monitor.sfcc.http import Http, Incoming, Outgoing
 from monitor.sfcc.paging import Slice, read_all
-from monitor.sfcc.refusal import Refusal, general_error, json_document, read_refusal
+from monitor.sfcc.refusal import Refusal, general_error, json_document, plain, read_refusal
 
 GONE = ("JobExecutionNotFoundException", "JobNotFoundException")
 BAD_TOKEN = ("InvalidAccessTokenException", "InvalidAuthorizationHeaderException", "invalid_token")
@@ -40,12 +40,12 @@ SEARCH = _Right("/job_execution_search", "POST")
 LOOKUP = _Right("/jobs/*/executions/*", "GET")
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """A row of a search and where it stood, for the sentence about one that cannot be read."""
+class _Hit(NamedTuple):
+    """A row of a search, where it stood, and which run it is about, or why it is about none."""
 
-    document: object
+    document: Any
     position: int
+    run: RunId | wire.UnreadableError
 
 
 class OcapiJobs:
@@ -67,7 +67,7 @@ class OcapiJobs:
         self._version = api_version
         self._http = http
         self._login = login
-        self._keep = keep
+        self._keep = lru_cache(maxsize=4096)(keep)
         self._now = now
         self._form = {"recent": 0, "between": 0}
 
@@ -142,24 +142,21 @@ class OcapiJobs:
                 "the job search answered without a list of hits: check server and api version",
                 retryable=True,
             )
-        return Slice([_Hit(hit, start + index) for index, hit in enumerate(hits)], total)
+        return Slice([_hit(doc, start + index) for index, doc in enumerate(hits)], total)
 
     def _page(self, hits: list[_Hit], known: Mapping[RunId, str], given: dict[RunId, str]) -> Page:
         """`given` holds what earlier pages of the same read had, and is added to."""
         executions: list[Execution] = []
         seen: set[RunId] = set()
         running: set[RunId] = set()
-        unreadable: list[str] = []
+        unreadable: list[Unreadable] = []
+        alive: dict[RunId, timedelta | None] = {}
         for hit in hits:
-            doc = hit.document
-            try:
-                run = wire.identity(doc)
-            except wire.UnreadableError as error:
-                unreadable.append(_sentence(hit, error))
+            doc, _, run = hit
+            if isinstance(run, wire.UnreadableError):
+                unreadable.append(_no_run(hit, run))
                 continue
-            if not isinstance(doc, Mapping):
-                continue
-            if wire.is_active(doc):
+            if is_active := wire.is_active(doc):
                 running.add(run)
             if not self._keep(run.job_id):
                 continue
@@ -169,8 +166,13 @@ class OcapiJobs:
                 continue
             given[run] = version
             if known.get(run) != version:
-                executions.append(wire.parse(doc, self._instance))
-        return Page(tuple(executions), frozenset(seen), frozenset(running), tuple(unreadable))
+                found = wire.parse(doc, self._instance)
+                executions.append(found)
+                if missing := gaps(doc, found):
+                    unreadable.append(_in_part(found, missing))
+            elif is_active:
+                alive[run] = wire.duration(doc)
+        return Page(tuple(executions), frozenset(seen), frozenset(running), tuple(unreadable), alive)
 
     def _ask(self, outgoing: Outgoing, right: _Right) -> Mapping[str, Any]:
         def read(incoming: Incoming) -> Mapping[str, Any]:
@@ -210,17 +212,27 @@ class OcapiJobs:
         return refusal.as_error(Reason.PERMISSION, text)
 
 
-def _key(hit: _Hit) -> str:
-    """What tells rows apart when pages are laid over each other; unreadable ones by all they hold."""
+def _hit(document: object, position: int) -> _Hit:
     try:
-        return repr(wire.identity(hit.document))
-    except wire.UnreadableError:
-        return repr(hit.document)[:1000]
+        return _Hit(document, position, wire.identity(document))
+    except wire.UnreadableError as error:
+        return _Hit(document, position, error)
 
 
-def _sentence(hit: _Hit, error: wire.UnreadableError) -> str:
-    where = error.where or f"at position {hit.position}"  # which changes, and would be news at each poll
-    return f"a hit of the job search ({where}) was left out: {error}"
+def _key(hit: _Hit) -> Hashable:
+    """What tells rows apart when pages are laid over each other; unreadable ones by what they hold."""
+    return hit.run if isinstance(hit.run, RunId) else wire.fingerprint(hit.document)
+
+
+def _no_run(hit: _Hit, error: wire.UnreadableError) -> Unreadable:
+    where = plain(error.where) or f"at position {hit.position}"
+    text = f"a hit of the job search ({where}) was left out: {error}"
+    return Unreadable(wire.fingerprint(hit.document), text)
+
+
+def _in_part(run: Execution, fields: Sequence[str]) -> Unreadable:
+    text = f"run {plain(run.id)} of {plain(run.job_id)}: not readable, and taken for unknown: "
+    return Unreadable(repr(run.run_id), text + ", ".join(fields))
 
 
 def _segment(text: str) -> str:

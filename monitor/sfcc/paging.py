@@ -9,7 +9,7 @@ than asked for, down to one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -33,12 +33,12 @@ class Slice(Generic[Row]):
     total: int | None
 
 
-def read_all(fetch: Callable[[int], Slice[Row]], key: Callable[[Row], str]) -> Iterator[list[Row]]:
+def read_all(fetch: Callable[[int], Slice[Row]], key: Callable[[Row], Hashable]) -> Iterator[list[Row]]:
     """Every row, a list for each page that brings new ones; each row once.
 
     `fetch` gives the rows from a position on. Raises `SfccError` when there is no end to it.
     """
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
     start = end = idle = 0
     step, went_back = 1, False
     for _ in range(MAX_PAGES):
@@ -54,7 +54,10 @@ def read_all(fetch: Callable[[int], Slice[Row]], key: Callable[[Row], str]) -> I
             if reached >= part.total if part.total is not None else not part.rows:
                 return
             if not fresh and reached <= end and not went_back:
-                return  # fewer than promised
+                if not part.rows:
+                    return  # fewer than promised
+                start, idle = end, idle + 1  # a short page, with room for nothing but what was laid over
+                continue
             step = max(len(part.rows), 1)
             end, went_back, idle = reached, False, 0 if fresh else idle + 1
             start = end - (max(1, step // OVERLAP) if len(part.rows) > 1 else 0)
@@ -67,7 +70,7 @@ def read_all(fetch: Callable[[int], Slice[Row]], key: Callable[[Row], str]) -> I
     )
 
 
-def _unseen(rows: Sequence[Row], key: Callable[[Row], str], seen: set[str]) -> list[Row]:
+def _unseen(rows: Sequence[Row], key: Callable[[Row], Hashable], seen: set[Hashable]) -> list[Row]:
     """Those not read before, which they are from now on."""
     fresh = []
     for row in rows:

@@ -8,7 +8,6 @@ message, and nothing that looks like a token.
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from urllib.parse import urlsplit
 
 from monitor.errors import Reason, SfccError
 from monitor.sfcc.http import Incoming, http_date
+from monitor.sfcc.jsontext import read_json
 from monitor.sfcc.network import SANDBOXES
 
 ERROR_PAGE = 64 * 1024  # bytes of an error's body that are looked at
 QUOTED = 200  # characters of a server's own words
 
-TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+TITLE = re.compile(r"<title[^>]{0,200}>((?:(?!</title>).){0,400})", re.IGNORECASE | re.DOTALL)
 TOKENS = re.compile(r"\beyJ[\w.-]{10,}|\b(?:Bearer|Basic)\s+\S+|\b[A-Za-z0-9_+=]{40,}")
 DOWN_ON_PURPOSE = re.compile(r"\bmaintenance\b", re.IGNORECASE)
 SHEDS_LOAD = ("sfdc_load", "sfdc_load_status")
@@ -96,7 +96,7 @@ def general_error(refusal: Refusal) -> SfccError:
     if refusal.status >= 400:
         return _rejection(refusal)
     if refusal.status >= 300:
-        target = plain(urlsplit(refusal.location).hostname) or "another address"
+        target = plain(_host(refusal.location)) or "another address"
         text = f"{host} redirects to {target} instead of answering: check the server's name in the settings"
         return refusal.as_error(Reason.PROTOCOL, text)
     return refusal.as_error(Reason.PROTOCOL, f"{host} gives an answer that is none{quote}", retryable=True)
@@ -166,10 +166,17 @@ def page_title(page: str) -> str:
     return plain(html.unescape(match[1]))[:80] if match else ""
 
 
+def _host(location: str) -> str | None:
+    try:
+        return urlsplit(location).hostname
+    except ValueError:  # an unclosed bracket, for one
+        return None
+
+
 def _json(body: bytes) -> Mapping[str, Any] | None:
     try:
-        doc = json.loads(body)
-    except (ValueError, RecursionError):
+        doc = read_json(body)
+    except ValueError:
         return None
     return doc if isinstance(doc, Mapping) else None
 

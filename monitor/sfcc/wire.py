@@ -7,6 +7,7 @@ None, a word nobody knows is kept, and only a run that cannot be told from other
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -23,14 +24,19 @@ ACTIVE_WORDS = (
 
 TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-]\d\d):?(\d\d))")
 PLAUSIBLE_YEARS = range(2000, 2200)  # outside are null substitutes (0001, 1970, 9999), not times of runs
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_RUN = 10 * 366 * 86_400_000  # milliseconds
 MAX_ID = 500  # the platform's own limit is 256
+MAX_KEY = 800  # bytes; PostgreSQL takes 2700 in an index, which holds two ids or an id and a scope
 MAX_TEXT = 20_000  # an exit message may hold a stack trace, not a file
 MAX_INTEGER = 10**18
 MAX_COUNT = 2**31  # what an integer column holds
 LEGACY_LOG_FOLDER = "/Sites/Impex/log/"  # before version 20 a document had a bare `log_file_name`
 
 Document = Mapping[str, Any]
+
+_NOTHING: Document = {}
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class UnreadableError(ValueError):
@@ -43,7 +49,7 @@ class UnreadableError(ValueError):
 
 def identity(hit: object) -> RunId:
     """Which run the hit is about; raises `UnreadableError`."""
-    if not isinstance(hit, Mapping):
+    if not isinstance(hit, dict):
         raise UnreadableError(f"it is {type(hit).__name__}, not a document")
     job_id, run = _identifier(hit.get("job_id")), _identifier(hit.get("id"))
     if job_id is None:
@@ -54,22 +60,42 @@ def identity(hit: object) -> RunId:
 
 
 def version(hit: Document) -> str:
-    """Fingerprint of what can change in a hit, cheap: taken of every hit, before any parsing."""
+    """Fingerprint of what can change in a hit, cheap: taken of every hit, before any parsing.
+
+    But for how long it has taken: that of an active run is another one at each look.
+    """
+    get = hit.get
     values = (
-        hit.get("execution_status"),
-        hit.get("status"),
-        _document(hit.get("exit_status")).get("status"),
-        hit.get("last_modified") or hit.get("modification_time"),
-        hit.get("end_time"),
-        hit.get("is_log_file_existing"),
-        _document(hit.get("retry_information")).get("current_retry_attempt"),
+        get("execution_status"),
+        get("status"),
+        _document(get("exit_status")).get("status"),
+        get("last_modified") or get("modification_time"),
+        get("start_time"),
+        get("end_time"),
+        get("is_log_file_existing"),
+        _document(get("retry_information")).get("current_retry_attempt"),
     )
-    return json.dumps([_short(value) for value in values], separators=(",", ":"))
+    return _as_json([_short(value) for value in values])
+
+
+def fingerprint(hit: object) -> str:
+    """Tells hits apart that name no run; of what is nested in them, only that it is there."""
+    parts: list[Any] = [type(hit).__name__, _short(hit)]
+    if isinstance(hit, Mapping):
+        parts += sorted((_storable(name[:100]), str(_short(value))) for name, value in hit.items())
+    elif isinstance(hit, list):
+        parts += [len(hit), *map(_short, hit[:100])]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
 def is_active(hit: Document) -> bool:
     """Whether the run can still change, without parsing the rest."""
     return _execution_status(hit) not in FINAL_WORDS
+
+
+def duration(hit: Document) -> timedelta | None:
+    """How long the run took, or has taken so far."""
+    return _duration(hit.get("duration"))
 
 
 def parse(hit: object, instance: str) -> Execution:
@@ -104,7 +130,15 @@ def parse(hit: object, instance: str) -> Execution:
 
 def timestamp(value: object) -> datetime | None:
     """ISO 8601 with `Z` or an offset, with or without fractions; anything else is None."""
-    match = TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if (
+        len(value) == 24
+        and value[4] == value[7] == "-"
+        and (value[10], value[19], value[23]) == ("T", ".", "Z")
+    ):
+        return _usual_timestamp(value)
+    match = TIMESTAMP.fullmatch(value)
     if match is None:
         return None
     clock, fraction, hours, minutes = match.groups()
@@ -116,32 +150,50 @@ def timestamp(value: object) -> datetime | None:
     return at if at.year in PLAUSIBLE_YEARS else None
 
 
+def _usual_timestamp(value: str) -> datetime | None:
+    """As the platform writes them, `2026-11-22T02:00:00.316Z`: nearly all there are."""
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return at if at.year in PLAUSIBLE_YEARS else None
+
+
 def _execution_status(doc: Document) -> str:
     """The platform's word; derived where it is missing, and then final only on proof of an end."""
-    word = _text(doc.get("execution_status"))
+    given = doc.get("execution_status")
+    word = _text(given)
     if word is not None:
         return word.lower()
-    ended = timestamp(doc.get("end_time")) is not None
+    is_missing = given is None or isinstance(given, str)  # blank; what is there and no word proves nothing
+    ended = is_missing and timestamp(doc.get("end_time")) is not None
     status = (_text(doc.get("status")) or "").lower()
     if status in ACTIVE_WORDS and not ended:
         return status
-    return "finished" if ended or _exit_status(doc.get("exit_status")) else "unknown"
+    return "finished" if ended or (is_missing and _exit_status(doc.get("exit_status"))) else "unknown"
 
 
 def _exit_status(value: object) -> ExitStatus | None:
     doc = _document(value)
     status = _text(doc.get("status"))
-    found = ExitStatus(
-        code=_text(doc.get("code")),
-        message=_text(doc.get("message")),
-        status=status.lower() if status else None,
-    )
-    return None if found == ExitStatus() else found
+    code, message = _text(doc.get("code")), _text(doc.get("message"))
+    if status is code is message is None:
+        return None
+    return ExitStatus(code, message, status.lower() if status else None)
 
 
 def _scope(value: object) -> str:
     names = {name for item in _list(value) if (name := _text(item))}
-    return ", ".join(sorted(names)) or ORGANIZATION
+    return _short_enough(", ".join(sorted(names))) or ORGANIZATION
+
+
+def _short_enough(key: str) -> str:
+    """A job may run for hundreds of sites: the first ones, and what tells these from others."""
+    whole = key.encode()
+    if len(whole) <= MAX_KEY:
+        return key
+    mark = hashlib.blake2b(whole, digest_size=8).hexdigest()
+    return f"{whole[: MAX_KEY - 32].decode('utf-8', 'ignore')}… ({mark})"
 
 
 def _log_file_path(doc: Document) -> str | None:
@@ -152,15 +204,15 @@ def _log_file_path(doc: Document) -> str | None:
 def _steps(value: object) -> tuple[Step, ...] | None:
     if not isinstance(value, list):
         return None
-    return tuple(_step(item) for item in value if isinstance(item, Mapping))
+    return tuple([_step(item) for item in value if isinstance(item, Mapping)])
 
 
 def _step(doc: Document) -> Step:
-    names = (_text(doc.get(key)) for key in ("step_id", "step_type_id", "id"))
+    step_type = _text(doc.get("step_type_id"))
     return Step(
-        step_id=next(filter(None, names), "(unnamed)"),
+        step_id=_text(doc.get("step_id")) or step_type or _text(doc.get("id")) or "(unnamed)",
         id=_identifier(doc.get("id")),
-        step_type_id=_text(doc.get("step_type_id")),
+        step_type_id=step_type,
         scope=_text(doc.get("execution_scope")),
         execution_status=_execution_status(doc),
         exit_status=_exit_status(doc.get("exit_status")),
@@ -177,12 +229,20 @@ def _identifier(value: object) -> str | None:
         return str(value) if abs(value) < MAX_INTEGER else None
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID:
         return None
-    return value if _storable(value) == value else None
+    if value.isascii():
+        return value if value.isprintable() else None
+    if CONTROL.search(value) or _storable(value) != value or len(value.encode()) > MAX_KEY:
+        return None
+    return value
 
 
 def _text(value: object) -> str | None:
     """Text as far as it is one; None when nothing is left."""
-    return _storable(value[:MAX_TEXT]).strip() or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if len(value) <= MAX_TEXT and value.isascii() and "\0" not in value:
+        return value.strip() or None
+    return _storable(value[:MAX_TEXT]).strip() or None
 
 
 def _storable(text: str) -> str:
@@ -208,7 +268,7 @@ def _flag(value: object) -> bool | None:
 
 
 def _document(value: object) -> Document:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def _list(value: object) -> list[Any]:
@@ -217,8 +277,10 @@ def _list(value: object) -> list[Any]:
 
 def _short(value: object) -> str | int | float | None:
     """Scalars as they are, within reason; of anything else only that it was there."""
+    if value is None or value is True or value is False:
+        return value
     if isinstance(value, str):
         return value[:100]
-    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < MAX_INTEGER):
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < MAX_INTEGER):
         return value
     return f"({type(value).__name__})"

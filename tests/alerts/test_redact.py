@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.redact import MASK, mask
+from alerts.redact import _NAME_BEGIN, _SECRET_NAME, MASK, _folded, mask
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -158,3 +158,53 @@ def test_time_grows_linearly_with_whatever_text(unit: str) -> None:
 
     # Five times the text; a quadratic expression would take 25 times as long.
     assert seconds(500_000) < 15 * max(seconds(100_000), 0.01)
+
+
+NAMES = (
+    *(
+        "password",
+        "Passwort",
+        "KENNWORT",
+        "to\u212aen",
+        "credent\u0130al",
+        "api_key",
+        "apikey",
+        "secret",
+        "pwd",
+    ),
+    *(
+        "acce\u017f\u017fkey",
+        "accessecret",
+        "session-id",
+        "x-amz-signature",
+        "dwsid",
+        "asid",
+        "s\u0131d",
+        "sid",
+    ),
+    *(
+        "set-cookie",
+        "reset-cookie",
+        "jwt",
+        "sign",
+        "sig",
+        "private-key",
+        "client_assertion",
+        "=",
+        ": ",
+        '": "',
+        ">",
+    ),
+    *("</x>", "%3D", "\n", " ", "'", '"', ";", "-", "_", "a", "Abc123def", "ß", "Σ", "😀"),
+)
+
+
+@given(st.lists(st.sampled_from(NAMES), max_size=14).map("".join))
+def test_a_name_is_found_in_whatever_letters_as_if_each_place_were_tried(text: str) -> None:
+    """Where names begin is looked for in a faster way: it leaves none out."""
+    places = {place for place in range(len(text)) if _SECRET_NAME.match(text, place)}
+    found = {
+        begin.start() for place in places for begin in [_NAME_BEGIN.match(_folded(text), place)] if begin
+    }
+    assert found == places
+    assert len(_folded(text)) == len(text)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,3 +135,156 @@ def test_any_bytes_of_a_file_are_settings_or_a_settings_error(
     path.write_bytes(content)
     with contextlib.suppress(SettingsError):
         load(str(path), {}, path.parent)
+
+
+EXAMPLE = Path(__file__).parents[3] / "sfcc-job-monitor.example.toml"
+
+
+def whole_example() -> dict[str, Any]:
+    """With every line that is commented out, where a person would write it; secrets are planted."""
+    text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = tomllib.loads(text.replace('password_file = "…"\n', "").replace("…", "some"))
+    (instance,) = found["instances"]
+    for table in (instance, instance["ocapi"]):
+        table.pop("client_secret_file", None)
+        table["client_secret"] = PLANTED
+    instance |= {"webdav_server": "logs.example", "password": PLANTED}
+    instance.pop("password_file", None)
+    instance["webdav"].pop("password_file", None)
+    found["apprise_urls"] = [f"slack://{PLANTED}/b/c"]
+    found["targets"] = [{"name": "ops", "url": f"slack://{PLANTED}/b/c"}]
+    return found
+
+
+def test_the_whole_example_is_good_so_that_what_is_bent_is_the_only_thing_wrong() -> None:
+    assert settings_from(whole_example(), {}, "settings.toml").settings.instances[0].name == "production"
+
+
+def places(value: Any, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (*here, key)
+        yield from places(item, (*here, key))
+
+
+PLACES = sorted(places(whole_example()), key=repr)
+WRONG: list[Any] = [
+    *(
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        float("nan"),
+        float("inf"),
+        "",
+        " ",
+        "x" * 5000,
+        "\0",
+        "\ud800",
+        [],
+        {},
+        [[]],
+        [{}],
+    ),
+    *(
+        "99999999999d",
+        "-5m",
+        "5 minutes",
+        "1e9s",
+        "0s",
+        "Europe/Nowhere",
+        "../../etc/passwd",
+        "UTC\0",
+        "127.0.0.1:99999",
+    ),
+    *(
+        "http://evil.example",
+        "https://a.example/path",
+        "a b",
+        "[",
+        "[!",
+        "***",
+        "(" * 500,
+        "(?P<",
+        "critcal",
+        "sqlite:/",
+    ),
+]
+
+
+@st.composite
+def bent_examples(draw: st.DrawFn) -> dict[str, Any]:
+    """The whole example with one to three changes: values, misspelt keys, unknown sections, names twice."""
+    found = whole_example()
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from(PLACES))
+        target: Any = found
+        for step in place[:-1]:
+            try:
+                target = target[step]
+            except (LookupError, TypeError):  # an earlier change took it away
+                break
+        change, key = draw(st.sampled_from(["value", "misspelt", "section", "twice"])), place[-1]
+        if change == "value" and isinstance(target, dict):
+            target[str(key)] = draw(st.sampled_from(WRONG) | values)
+        elif change == "misspelt" and isinstance(target, dict) and key in target:
+            target[draw(st.sampled_from([f"{key}x", str(key)[1:], str(key).upper(), "\n"]))] = target.pop(
+                str(key)
+            )
+        elif change == "section":
+            found[draw(st.sampled_from(["instance", "redakt", "x.y", ""]))] = draw(
+                st.just({"a": PLANTED}) | values
+            )
+        elif change == "twice" and isinstance(tables := found.get(str(place[0])), list) and tables:
+            tables.append(copy.deepcopy(tables[0]))
+    return found
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    bent_examples(),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "SFCC_MONITOR_POLL_INTERVAL",
+                "SFCC_MONITOR_GROUPS",
+                "SFCC_SERVER",
+                "SFCC_MONITOR_REDACT__PERSONAL",
+            ]
+        ),
+        st.sampled_from(["5m", "[]", "{}", "no", "http://x.example", "[1", '[{"name":"a"', "\udcff"]),
+        max_size=2,
+    ),
+)
+def test_an_example_with_mistakes_is_refused_with_their_places(
+    values: dict[str, Any], environ: dict[str, str]
+) -> None:
+    try:
+        loaded = settings_from(values, environ, "settings.toml")
+    except SettingsError as error:
+        text = str(error)
+        assert PLANTED not in text
+        text.encode("utf-8", "surrogatepass")
+        for line in error.problems:
+            assert len(line) < 1500
+            place, colon, why = line.partition(": ")
+            assert place, line
+            assert colon, line
+            assert why, line
+        return
+    assert PLANTED not in repr(loaded)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+def test_a_table_in_the_place_of_any_value_is_settings_or_an_error_that_names_it(
+    place: tuple[str | int, ...],
+) -> None:
+    found: Any = whole_example()
+    target = found
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = {"such": [PLANTED]}
+    text = outcome(found, {})
+    assert PLANTED not in text
+    assert str(place[0]) in text

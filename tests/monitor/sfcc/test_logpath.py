@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import posixpath
+import unicodedata
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import LogError, Reason
@@ -68,6 +70,31 @@ ATTACKS = [
     "/",
     "/Sites/LOGS/\ud800.log",
     "/Sites/" + "a" * 4000,
+    "/Sites/LOGS/%252e%252e/x",
+    "/Sites/LOGS/%25252e%25252e/x",
+    "/Sites/LOGS/.%2e/x",
+    "/Sites/LOGS/%252fx/x",
+    "/Sites/LOGS/%u002e%u002e/x",
+    "/Sites/LOGS/%c0%ae%c0%ae/x",
+    "/Sites/LOGS/..;/x",
+    "/Sites/LOGS/..;a=b/x",
+    "/Sites/LOGS/\N{TWO DOT LEADER}/x",
+    "/Sites/LOGS/\N{FULLWIDTH FULL STOP}\N{FULLWIDTH FULL STOP}/x",
+    "/Sites/LOGS/\N{FULLWIDTH PERCENT SIGN}2e./x",
+    "/Sites/LOGS/\N{IDEOGRAPHIC FULL STOP}./x",
+    "/Sites/LOGS/a\N{FULLWIDTH SOLIDUS}x",
+    "/Sites/LOGS/a\N{DIVISION SLASH}x",
+    "/Sites/LOGS/a\N{FULLWIDTH REVERSE SOLIDUS}x",
+    "/Sites/LOGS/.\N{ZERO WIDTH SPACE}./x",
+    "/Sites/LOGS/%e2%80%a5/x",
+    "/Sites/LOGS/%" + "25" * 900 + "2e./x",
+    "/Sites/Catalogs/shop/default/image.jpg",
+    "/Sites/Impex/src/customers.csv",
+    "/Sites/Impex/a.log",
+    "/Sites/Impex/logs/a.log",
+    "/Sites/logsx/a.log",
+    "/Sites/LOGS",
+    "a.log",
 ]
 
 
@@ -87,17 +114,62 @@ def test_no_path_means_no_log(path: str) -> None:
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-@given(
-    st.text() | st.lists(st.sampled_from(["Sites", "..", ".", "%2e", "a", " ", "", "\\", "?"])).map("/".join)
-)
-def test_no_path_leads_out_of_the_webdav_root(path: str) -> None:
+PIECES = [
+    *(
+        "Sites",
+        "LOGS",
+        "Impex",
+        "log",
+        "jobs",
+        "..",
+        ".",
+        "a",
+        "",
+        " ",
+        "?",
+        "#",
+        ";",
+        "%",
+        "2e",
+        "%2e",
+        "%252e",
+    ),
+    *(
+        "%2f",
+        "%5c",
+        "\\",
+        "/",
+        "\0",
+        "\n",
+        "%00",
+        ":",
+        "@",
+        "evil.example",
+        "http:",
+        "\u2025",
+        "\uff0e",
+        "\uff0f",
+    ),
+    *("\u200b", "\ud800", "\u202e", "%c0%ae", "%u002e"),
+]
+
+
+@settings(max_examples=400)
+@given(st.text() | st.lists(st.sampled_from(PIECES), max_size=12).map("".join).map("/Sites/LOGS/{}".format))
+def test_no_path_leads_out_of_the_folders_of_logs(path: str) -> None:
     try:
         url = urlsplit(log_url(BASE, log_parts(path)))
-    except LogError:
+    except LogError as error:
+        str(error).encode("ascii")
         return
     assert (url.scheme, url.netloc, url.query, url.fragment) == ("https", "shop.example", "", "")
     assert url.path.startswith(ROOT)
     assert url.path.isascii()
-    for segment in url.path.removeprefix(ROOT).split("/"):
-        assert segment not in {"", ".", ".."}
-        assert unquote(segment) not in {"", ".", ".."}
+    assert url.path.removeprefix(ROOT).lower().startswith(("logs/", "impex/log/"))
+    decoded = url.path
+    for _ in range(6):
+        plain = unicodedata.normalize("NFKC", decoded)
+        assert posixpath.normpath(plain) == plain, "no way up, no empty part"
+        assert "\\" not in plain
+        assert decoded.count("/") == url.path.count("/")
+        decoded = unquote(decoded)

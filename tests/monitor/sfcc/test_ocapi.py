@@ -187,9 +187,9 @@ def test_one_odd_hit_does_not_cost_the_page(world: World, connection: Connection
     world.put({"id": "77", "start_time": start, "execution_status": "running", "status": "RUNNING"})
     (page,) = connection.jobs.recent(world.now() - HOUR, {})
     assert ids([page]) == [good.id]
-    assert page.unreadable == (
-        "a hit of the job search (execution 77) was left out: it has no usable job_id",
-    )
+    assert [one.text for one in page.unreadable] == [
+        "a hit of the job search (execution 77) was left out: it has no usable job_id"
+    ]
 
 
 def test_an_unknown_word_is_kept_and_counts_as_running(world: World, connection: Connection) -> None:

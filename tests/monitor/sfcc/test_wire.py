@@ -304,3 +304,15 @@ def test_a_word_nobody_knows_is_never_final(doc: dict[str, Any], word: str) -> N
 
 def _says_it_ended(doc: dict[str, Any]) -> bool:
     return not wire.is_active({key: value for key, value in doc.items() if key != "execution_status"})
+
+
+NEARLY = st.from_regex(
+    r"\A[0-9]{4}.[0-9W][0-9].[0-9]{2}.[0-9]{2}.[0-9]{2}.[0-9]{2}.[0-9]{3}[Zz]\Z"
+) | st.datetimes().map(lambda at: at.isoformat(timespec="milliseconds") + "Z")
+
+
+@given(text=NEARLY)
+def test_the_short_way_to_read_a_time_comes_to_what_the_long_one_does(text: str) -> None:
+    """Six digits for the fraction take the long one."""
+    longer = f"{text[:-1]}000{text[-1]}"
+    assert wire.timestamp(text) == wire.timestamp(longer)
