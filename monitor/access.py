@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 
-from alerts.redact import mask
+from alerts.redact import MASK, mask
 from monitor.clock import Clock, SystemClock
+from monitor.confidential import concealing, secrets_of
 from monitor.errors import SettingsError, StoppingError
 from monitor.masking import Mask
 from monitor.settings import InstanceSettings, Settings
@@ -19,8 +21,19 @@ CONTEXT = ("sfcc-site-archive-import*", "sfcc-search-index-*", "sfcc-*replicatio
 
 
 def masking_by(settings: Settings) -> Mask:
-    """What the settings want masked in texts of the platform."""
-    return partial(mask, extra=tuple(settings.redact.patterns), personal=settings.redact.personal)
+    """What the settings want masked in texts of the platform; and their own secrets in any case."""
+    patterns = [re.compile(pattern) for pattern in settings.redact.patterns]
+    known = tuple(secrets_of(settings, os.environ))
+
+    def masked(text: str) -> tuple[str, int]:
+        count = 0
+        for pattern in patterns:
+            count += sum(1 for found in pattern.finditer(text) if found[0])
+            text = pattern.sub(lambda found: MASK if found[0] else "", text)
+        text, more = mask(text, known, personal=settings.redact.personal)
+        return text, count + more
+
+    return masked
 
 
 def access(instance: InstanceSettings) -> Access:
@@ -41,6 +54,7 @@ def access(instance: InstanceSettings) -> Access:
         ca_file=None if instance.ca_file is None else str(instance.ca_file),
         verify=not instance.selfsigned,
         include_system_jobs=(*CONTEXT, *instance.include_system_jobs),
+        conceal=concealing(instance, os.environ),
     )
 
 

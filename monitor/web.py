@@ -10,25 +10,23 @@ import contextlib
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from waitress import wasyncore
-from waitress.server import create_server
 
 from monitor.errors import MonitorError
+from monitor.listener import Listener
+from monitor.readiness import Check, Readiness
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-Check = Callable[[], str | None]
-"""None when all is well, else a sentence."""
-
 STOP_SECONDS = 2.0
 """What a request in progress gets to end; a scrape takes milliseconds."""
 
-_TURN_SECONDS = 10.0
+_TURN_SECONDS = 1.0
 """At least so often idle clients are looked for; requests and `stop` are noticed at once."""
 
 _INDEX = "sfcc-job-monitor\n\n/metrics\n/healthz\n/readyz\n"
@@ -42,6 +40,7 @@ class _Page(NamedTuple):
 
 def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
     metrics = make_wsgi_app(registry)
+    asked = Readiness(ready)
 
     def page(environ: WSGIEnvironment) -> _Page:
         path = environ.get("PATH_INFO", "/")
@@ -52,7 +51,7 @@ def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
         if path == "/healthz":
             return _text("200 OK", "ok\n")
         if path == "/readyz":
-            trouble = ready()
+            trouble = asked()
             return _text("200 OK" if trouble is None else "503 Service Unavailable", f"{trouble or 'ok'}\n")
         if path == "/":
             return _text("200 OK", _INDEX)
@@ -67,20 +66,12 @@ def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
 
 
 class Endpoint:
-    """The application behind a socket: few threads, half-open clients take none of them."""
+    """The application behind a socket: few threads; who is silent or slow takes none of them."""
 
     def __init__(self, listen: str, app: WSGIApplication) -> None:
         """Listens from here on; raises MonitorError when it cannot."""
         self._channels: dict[int, Any] = {}
-        self._server: Any = create_server(
-            app,
-            map=self._channels,
-            sockets=[_listening(listen)],
-            threads=4,
-            ident=None,
-            channel_timeout=30,
-            clear_untrusted_proxy_headers=True,
-        )
+        self._server: Any = Listener(app, _listening(listen), self._channels)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 

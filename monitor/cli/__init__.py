@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import io
+import itertools
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,6 +38,9 @@ EXIT_USAGE = 2
 EXIT_SFCC = 3
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What writing to a file answers where there is no more room, or no more disk."""
 
 
 class Commands(click.Group):
@@ -74,10 +81,19 @@ def cli(ctx: click.Context, config: str | None) -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """The console script: errors meant for people are one line each; a traceback is for a mistake of ours."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character gets its number
     sys.exit(_exit_code(args))
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts a daemon may close its output; the next file opened would be written to in its place."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, stream)
 
 
 def _exit_code(args: list[str] | None) -> int:
@@ -85,17 +101,18 @@ def _exit_code(args: list[str] | None) -> int:
         code = cli.main(args=args, prog_name="sfcc-job-monitor", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except MonitorError as error:
         return _told(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would try once more to write
-        return EXIT_NOT_WELL
+    except OSError as error:
+        is_ours = error.errno != errno.EPIPE and error.errno not in FULL
+        return _own_mistake(error, args) if is_ours else _not_written(error)
     except Exception as error:  # noqa: BLE001 - the last place that can say what happened
-        return _own_mistake(error)
+        return _own_mistake(error, args)
     return code if isinstance(code, int) else 0
 
 
@@ -103,21 +120,47 @@ def _told(error: MonitorError) -> int:
     """What the program raises on purpose, in the form and with the code of its kind."""
     if isinstance(error, SettingsError):
         for problem in error.problems:
-            click.echo(f"settings: {problem}", err=True)
+            _say(f"settings: {problem}")
         return EXIT_USAGE
     if isinstance(error, SfccError):
-        click.echo(f"sfcc: {error}", err=True)
+        _say(f"sfcc: {error}")
         return EXIT_SFCC
-    click.echo(f"error: {error}", err=True)
+    _say(f"error: {error}")
     return EXIT_USAGE
 
 
-def _own_mistake(error: Exception) -> int:
+def _not_written(error: OSError) -> int:
+    """A reader that went on purpose is told nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would try once more to write
+    if error.errno != errno.EPIPE:
+        _say(f"error: the output cannot be written: {error.strerror}; free some space where it goes")
+    return EXIT_NOT_WELL
+
+
+def _own_mistake(error: Exception, args: list[str] | None) -> int:
     from alerts.redact import mask
 
-    click.echo(mask("".join(traceback.format_exception(error)), personal=False)[0], err=True, nl=False)
-    click.echo(
-        "error: this should not have happened; please report it, with the lines above and what was typed",
-        err=True,
-    )
+    text = "".join(traceback.format_exception(error)).rstrip("\n")
+    _say(mask(text, _secrets(sys.argv[1:] if args is None else args), personal=False)[0])
+    _say("error: this should not have happened; please report it, with the lines above and what was typed")
     return EXIT_BUG
+
+
+def _secrets(args: list[str]) -> tuple[str, ...]:
+    """Of the settings that were in use, as far as they can be read once more."""
+    from monitor.confidential import secrets_of
+    from monitor.settings import load
+
+    given = [value for name, value in itertools.pairwise(args) if name == "--config"]
+    given += [arg.partition("=")[2] for arg in args if arg.startswith("--config=")]
+    try:
+        settings = load(given[-1] if given else None, os.environ, Path.cwd()).settings
+    except (MonitorError, OSError):
+        return ()
+    return tuple(secrets_of(settings, os.environ))
+
+
+def _say(text: str) -> None:
+    """Nobody is left to tell where stderr itself cannot be written."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -56,8 +57,14 @@ def settings_of(ctx: click.Context) -> Loaded:
 
     loaded = load(ctx.find_root().obj, os.environ, Path.cwd())
     for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     return loaded
+
+
+def say(text: str) -> None:
+    """On stderr, as far as it takes it: a full disk behind it, or a reader that went, ends no command."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def state_of(settings: Settings) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -67,16 +68,22 @@ def poll(ctx: click.Context, output: str) -> None:
     """
     from monitor import logs
     from monitor.app import App
+    from monitor.confidential import secrets_of
 
     settings = settings_of(ctx).settings
     need_instances(settings)
-    logs.configure("warning", settings.log_format)
+    logs.configure("warning", settings.log_format, secrets_of(settings, os.environ))
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_not_said_here)
     app = App(settings)
     started = app.clock.now()
-    results = app.poll_all()
-    app.settle(timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5))
+    try:
+        results = app.poll_all()
+        app.settle(
+            timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5)
+        )
+    finally:
+        app.release()
     found = app.open_incidents()
     seen = _seen_until(app.engine)
     lost = undelivered(app.engine, started)
@@ -86,7 +93,7 @@ def poll(ctx: click.Context, output: str) -> None:
         _print(results, found, seen)
         for one in lost:
             click.echo(one.sentence, err=True)
-    if any(not one.complete for one in results):
+    if any(one.reason is not None for one in results):
         sys.exit(3)
     sys.exit(1 if found else 0)
 
@@ -98,10 +105,9 @@ def _is_not_said_here(record: logging.LogRecord) -> bool:
 
 def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mapping[str, datetime]) -> None:
     for one in results:
-        text = f"{plural(one.stored, 'run')} new or changed" if one.complete else f"not read: {one.message}"
-        click.echo(f"{one.instance}: {text}", err=True)
-    read = [one.instance for one in results if one.complete]
-    blind = [one.instance for one in results if not one.complete]
+        click.echo(f"{one.instance}: {_came_to(one)}", err=True)
+    read = [one.instance for one in results if one.reason is None]
+    blind = [one.instance for one in results if one.reason is not None]
     if found or not blind:
         skipped = 1 if len({one.instance for one in results} | {one.source for one in found}) < 2 else 0
         rows = [(one.place, one.severity, one.condition, one.name, one.summary)[skipped:] for one in found]
@@ -113,6 +119,14 @@ def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mappi
         if name in seen and any(one.source == name for one in found):
             line += f"; what is open there is as of the last complete poll, {seen[name]:%Y-%m-%d %H:%M} UTC"
         click.echo(line)
+
+
+def _came_to(result: PollResult) -> str:
+    if result.watched_by:
+        return f"left to the agent that watches it already ({result.watched_by}); as of its last poll:"
+    if result.reason is not None:
+        return f"not read: {result.message}"
+    return f"{plural(result.stored, 'run')} new or changed"
 
 
 def _seen_until(engine: Engine) -> dict[str, datetime]:
@@ -159,6 +173,7 @@ def _document(
                 "complete": one.complete,
                 "reason": one.reason,
                 "message": one.message,
+                "watched_by": one.watched_by or None,
                 "seen_until": seen.get(one.instance),
                 "changed": one.stored,
                 "opened": one.opened,

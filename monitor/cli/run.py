@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from monitor.cli.common import config_option, need_instances, settings_of
+from monitor.cli.common import config_option, need_instances, say, settings_of
 from monitor.cli.signals import leave, stop_event
 
 
@@ -19,17 +21,17 @@ def run(ctx: click.Context) -> None:
     need_instances(settings)
     from monitor import logs
     from monitor.app import App
+    from monitor.confidential import secrets_of
 
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, secrets_of(settings, os.environ))
     if stop.is_set():
         return
     app = App(settings)
     app.start()
-    click.echo(
+    say(
         f"watching {', '.join(one.name for one in settings.instances)} by the settings of {loaded.origin}; "
-        f"metrics at {app.url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}",
-        err=True,
+        f"metrics at {app.url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}"
     )
     stop.wait()
-    click.echo("stopping", err=True)
+    say("stopping")
     leave(clean=app.stop())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ def stop_event() -> threading.Event:
 def leave(*, clean: bool) -> None:
     """Ends the process now if threads are left: what they hold is leased, and void with the process."""
     if not clean:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # nowhere to write to is no reason to stay
+                stream.flush()
         os._exit(0)

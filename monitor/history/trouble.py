@@ -20,17 +20,20 @@ _SHOWN_OPTIONS = frozenset({"host", "port", "sslmode"})
 _HELD = "another process holds it: stop a second agent, a backup or an open SQLite shell"
 
 _SQLITE_REMEDIES: Mapping[int, str] = {
+    sqlite3.SQLITE_READONLY_DBMOVED: "put the file back that was there, or start the agent anew to go on "
+    "with what is there now",
     sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that this user may write there",
     sqlite3.SQLITE_PERM: "give this user access to the file and its directory",
     sqlite3.SQLITE_READONLY: "give this user write access to the file and its directory",
     sqlite3.SQLITE_FULL: "free some space on its disk, or move the state elsewhere",
-    sqlite3.SQLITE_IOERR: "check its disk; a network file system is no place for SQLite",
+    sqlite3.SQLITE_IOERR: "check its disk and the room on it; a network file system is no place for SQLite",
     sqlite3.SQLITE_BUSY: _HELD,
     sqlite3.SQLITE_LOCKED: _HELD,
     sqlite3.SQLITE_PROTOCOL: _HELD,
     sqlite3.SQLITE_NOTADB: "this file is something else: set SFCC_MONITOR_STATE to another path",
     sqlite3.SQLITE_CORRUPT: "restore a backup, or move the file away and start with an empty history",
 }
+"""By result code, the extended one first."""
 
 _POSTGRES_REMEDIES: Mapping[str, str] = {
     "28": "check user and password in SFCC_MONITOR_STATE, and the server's pg_hba.conf",
@@ -85,7 +88,8 @@ def place(url: str | URL) -> str:
 
 def _remedy(error: DBAPIError) -> str | None:
     if isinstance(error.orig, sqlite3.Error):
-        return _SQLITE_REMEDIES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return _SQLITE_REMEDIES.get(code) or _SQLITE_REMEDIES.get(code & 0xFF)
     state = getattr(error.orig, "sqlstate", None) or _state_by_words(str(error.orig))
     for length in (5, 2):
         if (remedy := _POSTGRES_REMEDIES.get(state[:length])) is not None:

@@ -14,7 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from monitor.errors import MonitorError
-from monitor.web import Check, Endpoint, application
+from monitor.readiness import Check
+from monitor.web import Endpoint, application
 
 LONG = 30.0
 """Seconds a busy machine may take; no test waits so long when all is well."""
@@ -177,6 +178,22 @@ def test_who_waits_for_the_state_keeps_nobody_else_waiting(serve: Serve) -> None
         finally:
             release.set()
         assert waiting.recv(4096).startswith(b"HTTP/1.0 200 OK")
+
+
+def test_a_state_that_never_answers_takes_no_thread_from_the_scrapes(serve: Serve) -> None:
+    release = threading.Event()
+    server = serve(lambda: None if release.wait(2 * LONG) else "never")
+    probes = [socket.create_connection(server.address, timeout=LONG) for _ in range(8)]
+    try:
+        for probe in probes:
+            probe.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        assert server.ask("/metrics").status == 200
+        assert all(probe.recv(4096).startswith(b"HTTP/1.0 503") for probe in probes)
+        assert "the state has not answered for" in server.ask("/readyz").body
+    finally:
+        release.set()
+        for probe in probes:
+            probe.close()
 
 
 # -- clients that behave badly -------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -121,6 +121,36 @@ def test_the_run_that_ended_and_the_one_that_runs_are_told_apart(say: Say, keep:
     head, line = say("jobs").out.splitlines()
     assert line[head.index("last ") :].startswith("ok ")
     assert line[head.index("running for") :].startswith("1:00:")
+
+
+JOBS = {
+    "SFCC_INSTANCE": "production",
+    "SFCC_MONITOR_JOBS": json.dumps(
+        [{"match": "pri*", "cron": "0 2 * * *"}, {"match": "new", "every": "1d", "at": "02:00"}]
+    ),
+}
+
+
+def test_a_job_with_a_schedule_says_when_it_is_due_next(say: Say, keep: Keep) -> None:
+    keep(a_run(1), a_run(2, job="stock"), a_run(1, instance="elsewhere"))
+    found = say("jobs", "-o", "json", **ACCESS, **JOBS)
+    due = {(row["sfcc_instance"], row["job_id"]): row["next_due"] for row in json.loads(found.out)}
+    slot = due["production", "prices"]
+    assert slot.endswith("T02:00:00Z")
+    assert due == {
+        ("elsewhere", "prices"): None,
+        ("production", "new"): slot,
+        ("production", "prices"): slot,
+        ("production", "stock"): None,
+    }
+    assert timedelta() < datetime.fromisoformat(slot) - datetime.now(UTC) <= timedelta(days=1)
+    head, *rows = say("jobs").out.splitlines()
+    assert [row[head.index("next due (UTC)") :].strip()[-5:] for row in rows] == ["", "02:00", "02:00", ""]
+
+
+def test_without_schedules_there_is_no_column_for_them(say: Say, keep: Keep) -> None:
+    keep(a_run(1))
+    assert "next due" not in say("jobs").out
 
 
 def test_what_needs_a_person_comes_first(say: Say, keep: Keep) -> None:

@@ -8,12 +8,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 import requests
+from pydantic import SecretStr
 
-from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from monitor.cli.demo import schedules
+from monitor.settings import InstanceSettings, Settings
+from monitor.settings.policies import policy
+from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SCENARIOS, ManualClock
+from monitor.simulator.instant import from_ms, to_ms
+from monitor.simulator.schedule import slots
 from tests.monitor.cli.conftest import Say
 
 COMMAND = Path(sys.executable).with_name("sfcc-job-monitor")
@@ -150,3 +158,19 @@ def test_the_scenarios_are_listed_with_a_sentence_each(say: Say) -> None:
     lines = say("simulate", "--list").out.splitlines()
     assert [line.split()[0] for line in lines] == ["akeneo-night", "quiet", "busy"]
     assert all(line.endswith(".") and len(line.split()) > 4 for line in lines)
+
+
+def test_the_demo_expects_each_job_when_its_instance_runs_it() -> None:
+    begin = datetime(2026, 11, 23, tzinfo=UTC)
+    world = SCENARIOS["akeneo-night"](ManualClock(begin))
+    settings = Settings(jobs=schedules(world.jobs()))
+    instance = InstanceSettings(name="demo", server="a.example", client_id="x", client_secret=SecretStr("y"))
+    jobs = policy(settings, instance)
+    specs = [spec for spec in world.jobs() if spec.cron or spec.every]
+    assert sorted(jobs.scheduled) == sorted(spec.job_id for spec in specs)
+    for spec in specs:
+        simulated = (from_ms(at) for at in slots(spec, to_ms(begin), "UTC"))
+        expected = list(takewhile(lambda at: at < begin + timedelta(days=3), simulated))
+        schedule = jobs.job(spec.job_id).schedule
+        assert schedule is not None
+        assert list(schedule.slots(begin, begin + timedelta(days=3))) == expected

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,12 @@ from monitor.errors import StateError
 from monitor.history.engine import open_state, place, prepare, state_errors
 
 SECRET = "s3cret-word"
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    shutil.copyfile(path, other)
+    other.replace(path)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,45 @@ def test_a_lock_held_by_another_process_is_named(engine: Engine) -> None:
     _on_connect(engine, "PRAGMA busy_timeout = 1")
     with engine.begin(), pytest.raises(StateError, match="locked; another process holds it"):
         _write(engine)
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [
+        pytest.param(lambda path: path.unlink(), "its file is gone", id="deleted"),
+        pytest.param(lambda path: path.rename(path.with_name("x")), "its file is gone", id="moved"),
+        pytest.param(_replace, "its file was replaced", id="replaced"),
+    ],
+)
+def test_a_file_that_goes_away_is_named_and_none_made_in_its_place(
+    engine: Engine, fate: Callable[[Path], object], said: str
+) -> None:
+    path = Path(str(engine.url.database))
+    _write(engine, "before")
+    fate(path)
+    there = path.exists()
+    for _ in range(2):
+        with pytest.raises(StateError, match=f"{said} while it was in use; put the file back"):
+            _write(engine)
+    engine.dispose()
+    with pytest.raises(StateError, match=said):
+        _write(engine)
+    assert path.exists() is there
+
+
+def test_a_file_that_is_back_is_used_again(engine: Engine) -> None:
+    path = Path(str(engine.url.database))
+    _write(engine, "before")
+    path.rename(path.with_name("aside"))
+    with pytest.raises(StateError):
+        _write(engine, "meanwhile")
+    path.with_name("aside").rename(path)
+    _write(engine, "after")
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT instance FROM cursors ORDER BY 1")).scalars().all() == [
+            "after",
+            "before",
+        ]
 
 
 def test_a_wrong_statement_stays_the_bug_it_is(state: Engine) -> None:
