@@ -53,6 +53,10 @@ def _unsaid(_ref: str) -> str:
     return ""
 
 
+def _free(_conn: Connection) -> None:
+    """Nobody else fetches."""
+
+
 def want(
     conn: Connection,
     refs: Iterable[str],
@@ -103,6 +107,12 @@ def release(conn: Connection, ref: str, now: datetime) -> None:
     """Gives a file back untried."""
     held = and_(attachments.c.ref == ref, attachments.c.state == AttachmentState.WANTED.value)
     conn.execute(update(attachments).where(held).values(next_attempt_at=now))
+
+
+def unhold(conn: Connection, now: datetime) -> None:
+    """Frees what workers hold that are gone; what only waits for its next try has it a little earlier."""
+    wanted = attachments.c.state == AttachmentState.WANTED.value
+    conn.execute(update(attachments).where(wanted).values(next_attempt_at=now))
 
 
 def stored(conn: Connection, attachment: Attachment, now: datetime) -> None:
@@ -166,16 +176,19 @@ def fetch_due(
     *,
     stopping: Callable[[], bool] = lambda: False,
     stop_on: tuple[type[Exception], ...] = (),
+    fence: Callable[[Connection], object] = _free,
 ) -> int:
     """One turn of the workers. Answers how many files were tried; a bad one never stops the others.
 
     limit: files of one turn. stopping: true ends the turn after what is under way. stop_on: what `fetch`
-    raises when it was told to stop; the file is given back untried and the turn ends.
+    raises when it was told to stop; the file is given back untried and the turn ends. fence: called first
+    where a file is taken; what it raises ends the turn.
     """
     began = now()
 
     def take() -> str | None:
         with engine.begin() as conn:
+            fence(conn)
             return next(iter(due(conn, now(), limit=1)), None)
 
     def enough(tried: int) -> bool:

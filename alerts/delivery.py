@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import attachments, outbox
@@ -42,6 +42,7 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     owner: str,
     now: Callable[[], datetime],
     *,
+    fence: Callable[[Connection], object] = _nothing,
     count: Callable[[str, DeliveryReason], object] = _nothing,
     observe: Callable[[float], object] = _nothing,
     jitter: Callable[[], float] = random.random,
@@ -50,12 +51,14 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
 
-    count(target, outcome) and observe(seconds from seen to taken) feed metrics. Raises only what the database
-    raises: a bad message is put off, logged and counted like a failed one.
+    fence: called first where a row is claimed; what it raises passes through, and nothing was claimed.
+    count(target, outcome) and observe(seconds from seen to taken) feed metrics. Else raises only what the
+    database raises: a bad message is put off, logged and counted like a failed one.
     """
     reason = None
     while reason is None:
         with engine.begin() as conn:
+            fence(conn)
             row = outbox.claim(conn, notifier.name, owner, now())
         if row is None:
             return None

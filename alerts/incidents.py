@@ -192,14 +192,14 @@ class _Diff:
         """The incident as the finding has it now, and what of that is news."""
         news = self._unknown(incident.fingerprint, finding)
         self._remember(incident.fingerprint, news, incident)
-        new_cause = bool(news) and finding.cause not in incident.causes
-        causes = (*incident.causes, finding.cause)[-CAUSES_KEPT:] if new_cause else tuple(incident.causes)
+        new_causes = [one for one in _causes(finding) if news and one not in incident.causes]
+        causes = (*incident.causes, *new_causes)[-CAUSES_KEPT:]
         kinds: tuple[EventKind, ...] = ()
         quiet = incident.quiet
         if quiet is not None and finding.quiet is None and (news or quiet != KNOWN):
             quiet = None
             kinds = (EventKind.OPENED,)
-        elif quiet is None and new_cause and finding.quiet is None:
+        elif quiet is None and new_causes and finding.quiet is None:
             kinds = (EventKind.CAUSE,)
         if quiet is None:
             fresh = bool(news or kinds)
@@ -235,8 +235,12 @@ def _merged(holding: Sequence[Finding]) -> Finding | None:
     if not holding:
         return None
     ranked = sorted(holding, key=lambda one: (one.severity.rank, one.quiet is not None, _age(one)))
-    every = [fact for one in sorted(holding, key=_age) for fact in facts_of(one)]
-    return replace(ranked[0], occurrences=tuple(dict.fromkeys(every))) if len(ranked) > 1 else ranked[0]
+    if len(ranked) == 1:
+        return ranked[0]
+    by_age = sorted(holding, key=_age)
+    facts = dict.fromkeys(fact for one in by_age for fact in facts_of(one))
+    causes = dict.fromkeys(cause for one in by_age for cause in _causes(one))
+    return replace(ranked[0], occurrences=tuple(facts), causes=tuple(causes))
 
 
 def _incident(
@@ -254,7 +258,7 @@ def _incident(
         summary=finding.summary,
         facts=tuple((label, text) for label, text in finding.facts),
         evidence=json.loads(json.dumps(dict(finding.evidence))),
-        causes=(finding.cause,),
+        causes=_causes(finding),
         count=count,
         starts_at=finding.since,
         updated_at=now,
@@ -264,6 +268,10 @@ def _incident(
         quiet=quiet,
         ends_by=finding.ends_by,
     )
+
+
+def _causes(finding: Finding) -> tuple[str, ...]:
+    return tuple(finding.causes or (finding.cause,))[-CAUSES_KEPT:]
 
 
 def _files(incident: Incident, finding: Finding) -> tuple[str, ...]:

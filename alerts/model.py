@@ -49,6 +49,7 @@ class Finding:
         reported is resolved.
     occurrences: the facts behind it, oldest first; a fact is told at most once, ever.
     cause: equal text means the same trouble again (counted), other text is news (told).
+    causes: those of all its occurrences, oldest first, where they are not all the same.
     name, place: what a person calls the thing and where it is; together with the condition the title.
     summary: one sentence in plain English.
     facts: lines for the message, most important first, as (label, text).
@@ -75,6 +76,7 @@ class Finding:
     attachments: Sequence[str] = ()
     quiet: str | None = None
     ends_by: EndsBy = EndsBy.ABSENCE
+    causes: Sequence[str] = ()
 
     @property
     def fingerprint(self) -> str:

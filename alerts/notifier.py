@@ -7,13 +7,19 @@ while sending is read here and goes no further.
 
 from __future__ import annotations
 
+import base64
+import functools
+import importlib
+import io
 import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from alerts.model import (
     BodyFormat,
@@ -71,26 +77,24 @@ class AppriseNotifier:
         raise explain(lines, had_file=bool(message.files))
 
     def _notify(self, message: Message) -> AppriseResult:
-        return self._apprise.notify(
-            body=message.body,
-            title=message.title,
-            notify_type=_notify_type(message),
-            body_format=self._wire_format,
-            attach=_attach(message.files) or None,
-            log_level=logging.DEBUG,  # why a mail was refused is said at this level only
-        )
+        with ExitStack() as after:
+            return self._apprise.notify(
+                body=message.body,
+                title=message.title,
+                notify_type=_notify_type(message),
+                body_format=self._wire_format,
+                attach=_attach(message.files, after) or None,
+                log_level=logging.DEBUG,  # why a mail was refused is said at this level only
+            )
 
 
 def build(name: str, url: str) -> AppriseNotifier:
     """Raises ValueError, without the address in it, when the library can do nothing with it."""
-    from apprise import Apprise, AppriseAsset
-
     _cut_off_the_library()
     with _discreet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's modules use what the language is about to drop
         try:
-            # A redirected POST arrives as an empty GET and would count as sent.
-            service = Apprise.instantiate(url, asset=AppriseAsset(http_redirects=False))
+            service = _service(url)
         except Exception:  # noqa: BLE001 - whatever it is, the address is in it
             service = None
     if service is None:
@@ -103,6 +107,45 @@ def build(name: str, url: str) -> AppriseNotifier:
     if "rto=" not in url:
         service.socket_read_timeout = max(service.socket_read_timeout, _READ_TIMEOUT_SECONDS)
     return AppriseNotifier(name, service)
+
+
+def _service(url: str) -> Any:
+    """A plug-in made from the address; None, or any exception, where that cannot be done.
+
+    Asked for it, the library imports all of its 180 plug-ins and keeps them: 18 MB for the sake of one.
+    """
+    from apprise import Apprise, AppriseAsset
+
+    # A redirected POST arrives as an empty GET and would count as sent.
+    asset = AppriseAsset(http_redirects=False)
+    plugin = plugin_for(url.partition("://")[0].strip().lower())
+    if plugin is None:  # such as https://hooks.slack.com/…, which one of them may know
+        return Apprise.instantiate(url, asset=asset)
+    parts = plugin.parse_url(url.replace("/#", "/%23")) if plugin.enabled else None
+    service = plugin(**parts | {"tag": set(), "asset": asset}) if parts else None
+    return service if service is not None and service.enabled else None
+
+
+def plugin_for(scheme: str) -> Any:
+    """The library's class for addresses that begin so; None when it is not to be found without all others."""
+    from apprise import plugins
+
+    for name in _naming(scheme, Path(plugins.__path__[0])):
+        module = importlib.import_module(f"{plugins.__name__}.{name}")
+        classes: list[Any] = [one for one in vars(module).values() if isinstance(one, type)]
+        for one in classes:
+            if issubclass(one, plugins.NotifyBase) and scheme in one.schemas(one):
+                return one
+    return None
+
+
+def _naming(scheme: str, folder: Path) -> Iterator[str]:
+    """Modules and packages of the library whose text has the scheme in it."""
+    wanted = f'"{scheme}"'.encode()
+    for path in sorted(folder.glob("*")):
+        sources = sorted(path.glob("*.py")) if path.is_dir() else [path] if path.suffix == ".py" else []
+        if path.stem.isidentifier() and any(wanted in one.read_bytes() for one in sources):
+            yield path.stem
 
 
 _READ_TIMEOUT_SECONDS = 20.0
@@ -163,13 +206,47 @@ _NOTIFY_TYPES: Mapping[Severity, str] = {
 }
 
 
-def _attach(files: Sequence[MessageFile]) -> list[Any]:
+def _attach(files: Sequence[MessageFile], after: ExitStack) -> list[Any]:
+    """after: closed when the message is sent."""
+    # An empty one would make the whole message fail.
+    return [_attachment(one, after) for one in files if one.content]
+
+
+def _attachment(file: MessageFile, after: ExitStack) -> Any:
+    """A file that is in memory once, and on disk as well if a plug-in asks for its path.
+
+    The library's own has a second copy in memory and no path: with it Telegram, Matrix, Mailgun and others
+    fail.
+    """
     from apprise.attachment.memory import AttachMemory
 
-    memory: Callable[..., Any] = AttachMemory
-    # An empty one would make the whole message fail.
-    wanted = (one for one in files if one.content)
-    return [memory(content=one.content, name=one.name, mimetype=one.mimetype) for one in wanted]
+    class Shared(AttachMemory):
+        @functools.cached_property
+        def path(self) -> str:
+            place = after.enter_context(_disk())
+            place.write(file.content)
+            place.flush()
+            return place.name
+
+        def open(self, *_: object, **__: object) -> io.BytesIO:
+            return io.BytesIO(file.content)
+
+        def __enter__(self) -> io.BytesIO:
+            return self.open()
+
+        def __len__(self) -> int:
+            return len(file.content)
+
+        def base64(self, encoding: str | None = "ascii") -> str | bytes:
+            encoded = base64.b64encode(file.content)
+            return encoded.decode(encoding) if encoding else encoded
+
+    shared: Callable[..., Any] = Shared
+    return shared(name=file.name, mimetype=file.mimetype)
+
+
+def _disk() -> IO[bytes]:
+    return NamedTemporaryFile(prefix="sfcc-job-monitor-")
 
 
 def _scheme(url: str) -> str:

@@ -156,11 +156,6 @@ def dead(conn: Connection, row_id: int, owner: str, now: datetime, tries: Tries,
     return bool(_mine(conn, row_id, owner, **history, **_finished(RowState.DEAD, now)))
 
 
-def release(conn: Connection, row_id: int, owner: str) -> bool:
-    """Gives a row back untried."""
-    return bool(_mine(conn, row_id, owner, **_released(), state=RowState.PENDING.value))
-
-
 def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
     """Frees what processes hold that are gone; their leases need not run out."""
     leased = outbox.c.state == RowState.LEASED.value

@@ -27,7 +27,13 @@ def process_is_gone(owner: str) -> bool:
     if host != _host() or not rest.isdecimal():
         return False
     pid = int(rest)
-    return not _alive(pid) or _started(pid) != started
+    return not _alive(pid) or _started(pid) != started or _is_zombie(pid)
+
+
+def described(owner: str) -> str:
+    """For people: the machine and the number of the process."""
+    host, _, pid = owner.rpartition(":")[0].rpartition(":")
+    return f"{host.partition('/')[0]}, process {pid}" if pid else "not known"
 
 
 def _host() -> str:
@@ -61,8 +67,18 @@ def _alive(pid: int) -> bool:
 
 def _started(pid: int) -> str:
     """Ticks since boot; empty where the system does not say."""
+    return "".join(_stat(pid)[19:20])
+
+
+def _is_zombie(pid: int) -> bool:
+    """It was killed, and whoever started it has not looked yet: the number is kept, nothing runs any more."""
+    return _stat(pid)[:1] in (["Z"], ["X"])
+
+
+def _stat(pid: int) -> list[str]:
+    """What the system says of it from the third field on; empty where it does not."""
     try:
         # The second field is the program's name in brackets, which may hold anything.
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

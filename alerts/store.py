@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, insert, or_, select, update
 
 from alerts import codec
 from alerts.incidents import Changes, Fact, Occurrence, facts_of
@@ -30,8 +30,15 @@ class Conflict(Exception):  # noqa: N818 - reads as what happened
 
 def open_incidents(conn: Connection, source: str) -> dict[str, Incident]:
     """By fingerprint."""
-    rows = conn.execute(select(incidents).where(incidents.c.source == source, incidents.c.ends_at.is_(None)))
+    rows = conn.execute(_OPEN, {"of": source})
     return {row["fingerprint"]: codec.incident(row) for row in rows.mappings()}
+
+
+# Made once: these are asked at each poll of each source, and building one takes longer than its answer.
+_ALL_OPEN = select(incidents).where(incidents.c.ends_at.is_(None))
+_ALL_OVER_SINCE = select(incidents).where(incidents.c.ends_at >= bindparam("since"))
+_OPEN = _ALL_OPEN.where(incidents.c.source == bindparam("of"))
+_OVER_SINCE = _ALL_OVER_SINCE.where(incidents.c.source == bindparam("of"))
 
 
 def known_facts(conn: Connection, findings: Iterable[Finding]) -> set[Fact]:
@@ -65,8 +72,7 @@ def apply(conn: Connection, changes: Changes) -> None:
 
 def abandon(conn: Connection, sources: Collection[str], now: datetime) -> tuple[Incident, ...]:
     """Ends in silence what is open of a source that is not among these: nobody looks at it any more."""
-    rows = conn.execute(select(incidents).where(incidents.c.ends_at.is_(None))).mappings()
-    left = [one for one in map(codec.incident, rows) if one.source not in sources]
+    left = [one for one in open_everywhere(conn) if one.source not in sources]
     over = tuple(
         replace(one, ends_at=max(now, one.starts_at), updated_at=now, resolution="no longer watched")
         for one in left
@@ -75,13 +81,18 @@ def abandon(conn: Connection, sources: Collection[str], now: datetime) -> tuple[
     return over
 
 
+def open_everywhere(conn: Connection) -> list[Incident]:
+    """Of all sources."""
+    rows = conn.execute(select(incidents).where(incidents.c.ends_at.is_(None)))
+    return [codec.incident(row) for row in rows.mappings()]
+
+
 def current(conn: Connection, resolved_since: datetime, *, source: str | None = None) -> list[Incident]:
     """Open ones, and those resolved since, of one source or of all; worst first, then the newest."""
-    mine = () if source is None else (incidents.c.source == source,)
     found: list[Incident] = []
     # Two questions: with both in one, no index would answer it.
-    for wanted in (incidents.c.ends_at.is_(None), incidents.c.ends_at >= resolved_since):
-        rows = conn.execute(select(incidents).where(*mine, wanted))
+    for wanted in (_OPEN, _OVER_SINCE) if source is not None else (_ALL_OPEN, _ALL_OVER_SINCE):
+        rows = conn.execute(wanted, {"of": source, "since": resolved_since})
         found += [codec.incident(row) for row in rows.mappings()]
     return sorted(found, key=lambda one: (one.severity.rank, -one.starts_at.timestamp(), one.id))
 

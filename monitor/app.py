@@ -6,40 +6,41 @@ Every step is a method, so that tests and the `poll` command can take them one b
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
 
-from alerts import attachments, outbox, store
-from alerts.delivery import deliver_next
-from alerts.dispatch import backlogs, dispatch
-from alerts.model import DeliveryReason, Incident
+from alerts import store
+from alerts.model import Incident
 from alerts.notifier import Notifier
 from alerts.owner import owner, process_is_gone
-from alerts.routing import Route, RoutingPolicy
-from monitor import __version__, snapshot
+from monitor import __version__, crossings
 from monitor.access import connection, masking_by
 from monitor.clock import Clock, SystemClock
-from monitor.errors import Reason, StateError, StoppingError
-from monitor.history import retention
+from monitor.crossings import Crossing
+from monitor.errors import StateError
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.trouble import state_errors
+from monitor.keeping import Keeper
+from monitor.leases import RENEW_SECONDS, Leases, of_instance
 from monitor.logfetch import LogFetcher
-from monitor.loops import Loop, Rounds
-from monitor.metrics import AgentMetrics, OutboxSnapshot, StateCollector
+from monitor.loops import Loop, Once, Rounds
+from monitor.masking import Mask
+from monitor.metrics import AgentMetrics, StateCollector
+from monitor.policy import Policy
 from monitor.poll import Poller, PollResult
-from monitor.settings import Settings
+from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import policy
+from monitor.sfcc import JobsApi
+from monitor.sfcc.connect import Connection
+from monitor.snapshot import Snapshots
 from monitor.targets import notifiers_for
+from monitor.telling import Teller
+from monitor.watch import Fence, Watch
 from monitor.web import Endpoint, application
-
-log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0
 """A supervisor kills after 10 s; this leaves two to end cleanly."""
@@ -47,9 +48,11 @@ STOP_SECONDS = 8.0
 LOOP_ALIVE_SECONDS = 300.0
 """A log may take minutes to read; a loop that is silent for longer hangs."""
 
-RETENTION_SECONDS = 3600.0
-PRUNED_AT_ONCE = 5000
-"""Rows: the others who write wait no longer than it takes to delete these."""
+STANDBY_SECONDS = 5.0
+"""Between two looks whether what another agent watches has become free."""
+
+RELEASE_SECONDS = 1.0
+"""What giving the leases back may take at the end, where the state does not answer."""
 
 
 class App:
@@ -62,150 +65,154 @@ class App:
         clock: Clock | None = None,
         notifiers: Mapping[str, Notifier] | None = None,
         tick: float = 1.0,
+        is_gone: Callable[[str], bool] = process_is_gone,
+        crossing: Crossing | None = None,
     ) -> None:
+        """is_gone: whether the process of that name has ended for certain, see `alerts.owner`.
+
+        crossing: told of each step, see `monitor.crossings`.
+        """
         self.settings = settings
         self.clock = clock or SystemClock()
         self.notifiers = dict(notifiers_for(settings) if notifiers is None else notifiers)
         self.engine: Engine = open_state(settings.state)
         prepare(self.engine)
-        self.collector = StateCollector(self.clock.now)
-        self.metrics = AgentMetrics(self.collector, __version__, tuple(self.notifiers))
+        names = [one.name for one in settings.instances]
+        self.metrics = AgentMetrics(
+            StateCollector(self.clock.now), __version__, tuple(self.notifiers), tuple(names)
+        )
         self.stopping = threading.Event()
         self._tick = tick
-        self._owner = owner()
-        self._instances = {one.name: one for one in settings.instances}
-        self._policies = {name: policy(settings, one) for name, one in self._instances.items()}
-        masking = masking_by(settings)
+        count_request: Callable[[str, str], None] = self.metrics.count_request
+        if crossing is not None:
+            crossings.of_transactions(self.engine, crossing)
+            count_request = crossings.of_requests(count_request, crossing)
+            self.notifiers = crossings.of_messages(self.notifiers, crossing)
+        self._leases = Leases(self.engine, owner(), is_gone=is_gone)
+        policies = {one.name: policy(settings, one) for one in settings.instances}
         connections = {
-            name: connection(one, self.clock, self.metrics.count_request, self.stopping)
-            for name, one in self._instances.items()
+            one.name: connection(one, self.clock, count_request, self.stopping) for one in settings.instances
         }
-        self._pollers = {
-            name: Poller(
-                name,
-                self.engine,
-                connections[name].jobs,
-                self._policies[name],
-                self.clock,
-                max_age=settings.max_age,
-                mask=masking,
-                stopping=self.stopping.is_set,
-            )
-            for name in self._instances
+        masking = masking_by(settings)
+        self._watches = {
+            one.name: self._watch(one, policies[one.name], connections[one.name].jobs, masking)
+            for one in settings.instances
         }
-        self._fetch = LogFetcher(
-            self.engine,
-            {name: one.logs for name, one in connections.items()},
-            self._policies,
-            masking,
-            self.metrics.count_log,
-        )
-        self._routing = _routing(settings, tuple(self.notifiers))
+        self._teller = self._telling(connections, policies, masking)
+        self._keeper = Keeper(settings, policies, self.engine, self.clock)
         self._rounds: Rounds | None = None
         self._loops: dict[str, Loop] = {}
         self._endpoint: Endpoint | None = None
-        self._retained_at: float | None = None
+
+    def _watch(self, instance: InstanceSettings, rules: Policy, api: JobsApi, masking: Mask) -> Watch:
+        def poller(fence: Fence) -> Poller:
+            return Poller(
+                instance.name,
+                self.engine,
+                api,
+                rules,
+                self.clock,
+                max_age=self.settings.max_age,
+                mask=masking,
+                fence=fence,
+                stopping=self.stopping.is_set,
+                count_unreadable=functools.partial(self.metrics.count_unreadable, instance.name),
+            )
+
+        return Watch(
+            instance.name,
+            self.engine,
+            poller,
+            functools.partial(Snapshots, instance, rules),
+            self._leases,
+            self.clock,
+            self.metrics,
+        )
+
+    def _telling(
+        self, connections: Mapping[str, Connection], policies: Mapping[str, Policy], masking: Mask
+    ) -> Teller:
+        logs = {name: one.logs for name, one in connections.items()}
+        return Teller(
+            self.settings,
+            self.engine,
+            self.notifiers,
+            LogFetcher(self.engine, logs, policies, masking, self.metrics.count_log),
+            self._leases,
+            self.clock,
+            self.metrics,
+            self.stopping.is_set,
+        )
 
     # Steps: each complete in itself.
 
     def poll(self, instance: str) -> PollResult:
-        try:
-            with state_errors(self.engine.url):
-                result = self._pollers[instance].poll()
-                self.publish(instance)
-        except Exception:  # a locked state, a defect of ours: whoever trusts the metrics has to know
-            self.collector.down(instance)
-            raise
-        self.metrics.observe_poll(instance, result.seconds)
-        _log_poll(result)
+        """Leaves it to another agent on the same state where that one watches it."""
+        result = self._watches[instance].poll()
         if result.opened or result.resolved:
             self._wake("logs", "dispatch")
         return result
 
     def poll_all(self) -> list[PollResult]:
-        return [self.poll(instance) for instance in self._pollers]
+        return [self.poll(instance) for instance in self._watches]
 
     def fetch_logs(self) -> int:
         """Fetches logs that alerts want; returns how many were tried."""
         with state_errors(self.engine.url):
-            return attachments.fetch_due(
-                self.engine,
-                self._fetch,
-                self.clock.now,
-                stopping=self.stopping.is_set,
-                stop_on=(StoppingError,),
-            )
+            return self._teller.fetch_logs()
 
     def dispatch(self) -> bool:
         """Decides about what waits; whether something still does."""
         with state_errors(self.engine.url):
-            try:
-                with self.engine.begin() as connection:
-                    result = dispatch(connection, self._routing, self.clock.now(), lambda: uuid.uuid4().hex)
-            except (store.Conflict, IntegrityError):  # another agent decided the same meanwhile
-                return True
-            self.publish_outbox()
-            self._retain()
-        for one in result.notifications:
-            names = ", ".join(f"{about.condition} {about.name}" for about in one.incidents[:5])
-            more = f" and {len(one.incidents) - 5} more" if len(one.incidents) > 5 else ""
-            log.info("queued a message (%s): %s%s", one.kind, names, more)
+            result = self._teller.dispatch()
+        if result is None:
+            return True
         if result.notifications:
             self._wake(*self.notifiers)
         return result.waiting > 0
 
     def deliver(self, target: str) -> int:
         """Delivers what is due for a target; returns how many messages it took."""
-        taken = 0
-        while not self.stopping.is_set():
-            with state_errors(self.engine.url):
-                outcome = deliver_next(
-                    self.engine,
-                    self.notifiers[target],
-                    self._owner,
-                    self.clock.now,
-                    count=self.metrics.count_sent,
-                    observe=self.metrics.observe_delivery,
-                )
-            if outcome is None:
-                break
-            taken += outcome is DeliveryReason.SENT
-        if taken:
-            self.publish_outbox()
-        return taken
+        with state_errors(self.engine.url):
+            return self._teller.deliver(target)
 
     def settle(self, within: timedelta) -> None:
         """Until every message is delivered or that much time has passed: for one cycle by hand."""
         deadline = self.clock.now() + within
-        while self.clock.now() < deadline and not self.stopping.is_set():
+        while self.clock.now() < deadline and not self.stopping.is_set() and self._teller.lead():
             self.fetch_logs()
             waiting = self.dispatch()
             for target in self.notifiers:
                 self.deliver(target)
-            if not waiting and not self._backlog():
-                return
+            if not waiting and not self._teller.backlog():
+                break
             self.clock.wait(self.stopping, 0.2)
+        self.keep()
+
+    def keep(self) -> None:
+        """Deletes what is older than the settings keep, when an hour has passed since the last time."""
+        with state_errors(self.engine.url):
+            fence = self._teller.lead()
+            for instance in self._keeper.turn(fence) if fence is not None else ():
+                if instance in self._watches:
+                    self._watches[instance].read_anew()
+
+    def release(self) -> None:
+        """Leaves what is watched to others at once; for the end of a cycle by hand."""
+        with state_errors(self.engine.url):
+            self._leases.release()
 
     def open_incidents(self) -> list[Incident]:
         """Worst first."""
         with reading(self.engine) as connection:
             return [one for one in store.current(connection, self.clock.now()) if one.is_open]
 
-    def publish(self, instance: str) -> None:
-        with reading(self.engine) as connection:
-            self.collector.publish(
-                snapshot.instance(
-                    connection, self._instances[instance], self._policies[instance], self.clock.now()
-                )
-            )
-
-    def publish_outbox(self) -> None:
-        found = self._backlog()
-        self.collector.publish_outbox(
-            {target: found.get(target, OutboxSnapshot()) for target in self.notifiers}
-        )
-
     # Running.
+
+    @property
+    def holder(self) -> str:
+        """How this agent is called in the leases it holds."""
+        return self._leases.holder
 
     @property
     def url(self) -> str:
@@ -215,19 +222,19 @@ class App:
     def start(self) -> None:
         """Starts everything and returns; raises MonitorError when it cannot."""
         self._endpoint = Endpoint(self.settings.listen, application(self.metrics.registry, self.trouble))
-        with state_errors(self.engine.url), self.engine.begin() as connection:
-            outbox.void(connection, process_is_gone)
-            for incident in store.abandon(connection, self._instances, self.clock.now()):
-                log.info("no longer watched: %s %s on %s", incident.condition, incident.name, incident.place)
-        for instance in self._pollers:
-            self.publish(instance)
-        self.publish_outbox()
-        steps = {"logs": self.fetch_logs, "dispatch": self.dispatch} | {
+        with state_errors(self.engine.url):
+            self._leases.take_all([of_instance(name) for name in self._watches])
+            for watch in self._watches.values():
+                if watch.begin():
+                    watch.publish()
+            if self._teller.lead():
+                self._teller.publish()
+        steps = {"logs": self.fetch_logs, "dispatch": self._dispatch_for_good} | {
             target: functools.partial(self.deliver, target) for target in self.notifiers
         }
         self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
-        interval = self.settings.poll_interval.total_seconds()
-        self._rounds = Rounds(tuple(self._pollers), self.poll, self.clock, interval)
+        self._loops["leases"] = Loop("leases", self._renew, SystemClock(), RENEW_SECONDS)
+        self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._interval)
         self._endpoint.start()
         for loop in self._loops.values():
             loop.start()
@@ -235,7 +242,8 @@ class App:
 
     def stop(self) -> bool:
         """Within STOP_SECONDS; False when a thread had to be left behind: what it held is not lost."""
-        deadline = time.monotonic() + STOP_SECONDS
+        began = time.monotonic()
+        deadline = began + STOP_SECONDS
         self.stopping.set()
         if self._rounds is not None:
             self._rounds.stop()
@@ -246,6 +254,8 @@ class App:
             clean = loop.join(deadline - time.monotonic()) and clean
         if self._endpoint is not None:
             self._endpoint.stop()
+        last = Once("release", self.release)  # whoever stands by need not wait
+        clean = last.join(STOP_SECONDS + RELEASE_SECONDS - (time.monotonic() - began)) and clean
         if clean:
             self.engine.dispose()
         return clean
@@ -265,51 +275,22 @@ class App:
             return str(error)
         return None
 
-    def _backlog(self) -> dict[str, OutboxSnapshot]:
-        with reading(self.engine) as connection:
-            found = backlogs(connection, self._routing)
-        return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
+    def _interval(self, instance: str) -> float:
+        """Seconds until it is polled again, or asked again whether it still is another agent's."""
+        interval = self.settings.poll_interval.total_seconds()
+        return interval if self._watches[instance].is_ours else min(interval, STANDBY_SECONDS)
 
-    def _retain(self) -> None:
-        """Once an hour: what is older than the settings keep, a few rows at a time."""
-        if self._retained_at is not None and self.clock.monotonic() - self._retained_at < RETENTION_SECONDS:
-            return
-        now = self.clock.now()
-        with self.engine.begin() as connection:
-            deleted = retention.prune(
-                connection, before=now - self.settings.history_keep, limit=PRUNED_AT_ONCE
-            )
-            store.prune(connection, now - self.settings.history_keep)
-            outbox.prune(connection, now - self.settings.history_keep)
-            attachments.prune(connection, now - self.settings.log_keep)
-        if deleted < PRUNED_AT_ONCE:  # else there is more: go on at the next turn
-            self._retained_at = self.clock.monotonic()
+    def _dispatch_for_good(self) -> None:
+        with state_errors(self.engine.url):
+            self._teller.abandon()
+        self.dispatch()
+        self.keep()
+
+    def _renew(self) -> None:
+        with state_errors(self.engine.url):
+            self._leases.renew()
 
     def _wake(self, *names: str) -> None:
         for name in names:
             if name in self._loops:
                 self._loops[name].wake()
-
-
-def _routing(settings: Settings, targets: tuple[str, ...]) -> RoutingPolicy:
-    return RoutingPolicy(
-        routes=(Route("default", targets, tuple(settings.group_by)),),
-        group_wait=settings.group_wait,
-        group_interval=settings.group_interval,
-        repeat_interval=settings.repeat_interval,
-        log_wait=settings.log_wait,
-        storm_threshold=settings.storm_threshold,
-    )
-
-
-def _log_poll(result: PollResult) -> None:
-    """What changed nothing is worth a line to those only who look for trouble: there is one every minute."""
-    if result.complete:
-        news = result.stored or result.opened or result.resolved
-        log.log(
-            logging.INFO if news else logging.DEBUG,
-            "%s: polled in %.1f s: runs new or changed %d, incidents opened %d, resolved %d",
-            *(result.instance, result.seconds, result.stored, result.opened, result.resolved),
-        )
-    elif result.reason is not Reason.STOPPING:
-        log.warning("%s: poll failed (%s): %s", result.instance, result.reason, result.message)

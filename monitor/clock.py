@@ -82,6 +82,10 @@ class ManualClock:
         self._now += by
         self._passed += by
 
+    def step(self, by: timedelta) -> None:
+        """Is set forth or back, as real clocks are; no time passes."""
+        self._now += by
+
     def set(self, now: datetime) -> None:
         """May go back, as real clocks do when they are corrected; the time that passed never does."""
         self._passed += max(now - self._now, timedelta())
@@ -89,14 +93,33 @@ class ManualClock:
 
 
 class InstanceClock:
-    """An instance's time, by the offsets its answers show: the median of the last few is believed."""
+    """An instance's time, by the offsets its answers show: the median of the last few is believed.
+
+    One offset for each poll, the least that its answers show: the pages of one poll must not outvote all
+    others, and any of them may come from a server whose clock is wrong. Our own clock is no witness
+    either: when it is set, by which nothing happens to the instance, the offsets move with it.
+    """
 
     def __init__(self) -> None:
         self._offsets: deque[timedelta] = deque(maxlen=5)
+        self._origin: datetime | None = None
+
+    def follow(self, now: datetime, monotonic: float) -> None:
+        """Our own two clocks at one moment: where they moved apart, the time of day was set."""
+        origin = now - timedelta(seconds=monotonic)
+        step = _trusted(origin - (self._origin or origin))
+        self._offsets = deque((offset - step for offset in self._offsets), maxlen=5)
+        self._origin = origin
 
     def observe(self, offset: timedelta | None) -> None:
+        """The first answer of a poll."""
         if offset is not None:
             self._offsets.append(offset)
+
+    def correct(self, offset: timedelta | None) -> None:
+        """A later answer of the same poll."""
+        if offset is not None and self._offsets:
+            self._offsets[-1] = min(self._offsets[-1], offset)
 
     @property
     def is_known(self) -> bool:

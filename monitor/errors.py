@@ -4,6 +4,7 @@ MonitorError
  ├─ SettingsError   wrong settings: show all problems, exit 2
  ├─ StateError      the state cannot be reached or used: say where, try again later
  ├─ StoppingError   the agent ends: leave what is being done to the next start
+ ├─ LeaseLostError  another agent on this state has taken over: leave what is being done to it
  └─ SfccError       SFCC did not give what was asked: `reason` says why, `retryable` whether to ask again
      └─ LogError    the same for a log file: the alert goes out without it and says why
 """
@@ -48,6 +49,10 @@ class StateError(MonitorError):
 
 class StoppingError(MonitorError):
     """The agent was told to stop while this was under way."""
+
+
+class LeaseLostError(MonitorError):
+    """Another agent on the same state has taken over; what this transaction did is undone."""
 
 
 class SfccError(MonitorError):

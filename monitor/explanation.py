@@ -72,7 +72,7 @@ def explanations(
         incidents = store.current(connection, now - ENDED_WITHIN) if names else []
         for name in names:
             rules = next((policy(settings, one) for one in settings.instances if one.name == name), Policy())
-            facts = load_facts(connection, name, rules, {job_id}, beside_all=True)
+            facts = load_facts(connection, name, rules, {job_id})
             if facts is not None:
                 about = explain(job_id, facts, rules, incidents)
                 found.append(Explained(about, _told(connection, about.incidents)))
@@ -150,7 +150,8 @@ def _decisions(about: Explanation) -> Iterator[str]:
     yield ""
     yield "decisions"
     for decision in about.decisions:
-        others = ", ".join(job for job in decision.jobs if job != about.job_id)
+        unnamed = (job for job in decision.jobs if job != about.job_id and job not in decision.reason)
+        others = ", ".join(unnamed)
         scope = f" [{decision.scope}]" if decision.scope not in {"", ORGANIZATION} else ""
         with_others = f" with {others}" if others else ""
         yield f"  {decision.condition:<10} {decision.state.value:<8} {decision.reason}{with_others}{scope}"

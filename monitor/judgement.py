@@ -9,7 +9,7 @@ others what those may have met.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from shlex import quote
@@ -31,7 +31,7 @@ from monitor.history import facts as stored
 from monitor.history import stats
 from monitor.history.cursor import Cursor
 from monitor.history.executions import Judge
-from monitor.model import Execution
+from monitor.model import Execution, RunId
 from monitor.policy import Policy
 
 
@@ -62,14 +62,19 @@ def judge(
 ) -> Judged:
     """Judges the jobs whose verdict may differ from the last look, at `judged_until`; all for None."""
     cursor = cursors.load(connection, instance)
-    open_ones = store.open_incidents(connection, instance)
-    jobs = None
-    if judged_until is not None:
-        jobs = _touched(connection, cursor, open_ones.values(), judged_until, policy)
-        open_ones = {mark: one for mark, one in open_ones.items() if not _rests(one, jobs)}
-    facts = load_facts(connection, instance, policy, jobs, judged_until=judged_until)
-    if facts is None:
+    if cursor.seen_until is None:
         return Judged()
+    open_ones = store.open_incidents(connection, instance)
+    if judged_until is None:
+        facts = _whole(connection, cursor, cursor.seen_until, policy)
+    else:
+        news = stored.changed(connection, instance, cursor.judged_change)
+        jobs = {run.job_id for run in news if run.is_final}
+        jobs |= _aging(connection, cursor, open_ones.values(), judged_until, policy)
+        if not news and not jobs:
+            return Judged()
+        open_ones = {mark: one for mark, one in open_ones.items() if not _rests(one, jobs)}
+        facts = _part(connection, cursor, cursor.seen_until, policy, jobs, news, judged_until)
     findings = detect.findings(detect.judge(facts, policy))
     known = store.known_facts(connection, findings)
     changes = incidents.reconcile(findings, open_ones, known, now, lambda: uuid.uuid4().hex, late=late)
@@ -83,52 +88,86 @@ def judge(
     )
 
 
-def load_facts(
-    connection: Connection,
-    instance: str,
-    policy: Policy,
-    jobs: Collection[str] | None,
-    *,
-    beside_all: bool = False,
-    judged_until: datetime | None = None,
-) -> Facts | None:
-    """What detection needs to judge these jobs (all of them for None); None before any complete read.
-
-    beside_all: also what ran beside their old runs, not only beside new ones.
-    judged_until: when all that was known was judged last.
-    """
+def load_facts(connection: Connection, instance: str, policy: Policy, jobs: Collection[str]) -> Facts | None:
+    """What to judge these jobs by, and what ran beside all their runs; None before any complete read."""
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
         return None
-    facts = Facts(
-        instance=instance,
-        seen_until=cursor.seen_until,
-        runs=stored.runs(connection, instance, jobs, keep=RUNS_KEPT),
-        fresh=stored.fresh(connection, instance, cursor.judged_change),
-        coverage=cursors.coverage(connection, instance),
+    news = stored.changed(connection, instance, cursor.judged_change)
+    return _part(connection, cursor, cursor.seen_until, policy, jobs, news, None, beside_all=True)
+
+
+def _whole(connection: Connection, cursor: Cursor, seen_until: datetime, policy: Policy) -> Facts:
+    active = history.active(connection, cursor.instance)
+    fresh = stored.fresh(connection, cursor.instance, cursor.judged_change)
+    return _explained(connection, _facts(connection, cursor, seen_until, policy, None, active, fresh), policy)
+
+
+def _part(
+    connection: Connection,
+    cursor: Cursor,
+    seen_until: datetime,
+    policy: Policy,
+    jobs: Collection[str],
+    news: Sequence[Execution],
+    judged_until: datetime | None,
+    *,
+    beside_all: bool = False,
+) -> Facts:
+    """What there is to judge these jobs by.
+
+    news: what changed since the last judgement, by which all that was known at `judged_until` was judged.
+    beside_all: also what ran beside their old runs, not only beside what is new.
+    """
+    active = history.active(connection, cursor.instance)
+    facts = _facts(
+        connection, cursor, seen_until, policy, jobs, active, frozenset(run.run_id for run in news)
+    )
+    old = [run for some in facts.runs.values() for run in some] if beside_all else []
+    near = neighbourhood([*news, *old], policy, facts.seen_until, judged_until)
+    beside = [run for run in active if run.job_id not in jobs]
+    facts = replace(facts, beside=(*beside, *_beside(connection, cursor.instance, jobs, near)))
+    return _explained(connection, facts, policy)
+
+
+def _facts(
+    connection: Connection,
+    cursor: Cursor,
+    seen_until: datetime,
+    policy: Policy,
+    jobs: Collection[str] | None,
+    active: Iterable[Execution],
+    fresh: frozenset[RunId],
+) -> Facts:
+    # Where more ended since the last look than is usually kept, none of it may go unjudged.
+    news = stored.most_news(connection, cursor.instance, cursor.judged_change)
+    keep = max(RUNS_KEPT, news + RUNS_KEPT // 2)
+    return Facts(
+        instance=cursor.instance,
+        seen_until=seen_until,
+        runs=stored.runs(connection, cursor.instance, jobs, active, keep=keep),
+        fresh=fresh,
+        coverage=cursors.coverage(connection, cursor.instance),
         system_jobs=policy.system_jobs,
     )
-    if jobs is not None:
-        news = stored.changed(connection, instance, cursor.judged_change)
-        if beside_all:
-            news += [run for some in facts.runs.values() for run in some]
-        near = neighbourhood(news, policy, facts.seen_until, judged_until)
-        facts = replace(facts, beside=tuple(_beside(connection, instance, jobs, near)))
-    explaining = _before(connection, instance, before_failures(facts, policy), policy)
+
+
+def _explained(connection: Connection, facts: Facts, policy: Policy) -> Facts:
+    explaining = _before(connection, facts.instance, before_failures(facts, policy), policy)
     return replace(facts, beside=(*facts.beside, *explaining))
 
 
-def _touched(
+def _aging(
     connection: Connection,
     cursor: Cursor,
     open_ones: Iterable[Incident],
     judged_until: datetime,
     policy: Policy,
 ) -> set[str]:
-    """Jobs of which a run ended, that something holds for, or whose retry may be overdue by now."""
+    """Jobs to be looked at although no run ended: something holds, a retry may be overdue by now, or a run
+    began after the last look, which did not know what still ran by then."""
     waiting_since = judged_until - policy.retry_wait
-    found = stored.jobs_with_ended(connection, cursor.instance, cursor.judged_change)
-    found |= {run.job_id for run in history.awaiting_retry(connection, cursor.instance, waiting_since)}
+    found = stored.jobs_aging(connection, cursor.instance, waiting_since, judged_until)
     # Once a day all that is open: its texts say the date of what was not today.
     is_new_day = cursor.seen_until is not None and cursor.seen_until.date() != judged_until.date()
     for one in open_ones:
@@ -145,10 +184,7 @@ def _rests(incident: Incident, jobs: Collection[str]) -> bool:
 def _beside(
     connection: Connection, instance: str, judged: Collection[str], near: Neighbourhood
 ) -> Iterator[Execution]:
-    """What runs, and what ran at the same time as something new: an overlap needs both."""
-    for run in history.active(connection, instance):
-        if run.job_id not in judged:
-            yield run
+    """What ran at the same time as something new: an overlap needs both."""
     if near.whole is None:
         return
     met = [

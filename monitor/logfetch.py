@@ -17,7 +17,7 @@ from monitor.history import executions as history
 from monitor.history.engine import reading
 from monitor.masking import Mask
 from monitor.policy import Policy
-from monitor.sfcc import LogReader
+from monitor.sfcc import LogFile, LogReader
 from monitor.sfcc.joblog import assemble
 
 HEAD_BYTES = 256 * 1024
@@ -60,13 +60,8 @@ class LogFetcher:
             raise FetchFailed("no log: the run is no longer in the history", final=True)
         if run.log_file_path is None:
             raise FetchFailed("no log: the platform says this run has none", final=True)
-        try:
-            log = reader.read(run.log_file_path, head_bytes=HEAD_BYTES, tail_bytes=TAIL_BYTES)
-        except LogError as error:
-            raise FetchFailed(str(error), final=not error.retryable) from error
-        except SfccError as error:
-            raise FetchFailed(f"no log: {error}") from error
-        made = assemble(log, self._mask, job_id=key.job_id)
+        # Kept in no variable: what was read is megabytes, and not needed once it is decoded.
+        made = assemble(_read(reader, run.log_file_path), self._mask, job_id=key.job_id)
         excerpt_only = self._policies[key.instance].job(key.job_id).attach == "excerpt"
         return Attachment(
             ref=ref,
@@ -76,3 +71,12 @@ class LogFetcher:
             note=made.note,
             masked=made.masked,
         )
+
+
+def _read(reader: LogReader, path: str) -> LogFile:
+    try:
+        return reader.read(path, head_bytes=HEAD_BYTES, tail_bytes=TAIL_BYTES)
+    except LogError as error:
+        raise FetchFailed(str(error), final=not error.retryable) from error
+    except SfccError as error:
+        raise FetchFailed(f"no log: {error}") from error

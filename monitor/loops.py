@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from monitor.clock import Clock
-from monitor.errors import MonitorError, StoppingError
+from monitor.errors import LeaseLostError, MonitorError, StoppingError
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,24 @@ class Loop:
         return max(min(longer, MAX_PAUSE), self._interval)
 
 
-class Rounds:
-    """Calls `step(key)` for each key every `interval` seconds, by a few threads; each key by one at a time.
+class Once:
+    """Calls `step` in a thread of its own, for those who cannot wait for its end."""
 
-    A key that is late is done once, not once for each turn it missed. First turns are spread over the
-    interval's first part, so that hundreds of instances are not asked in the same second.
+    def __init__(self, name: str, step: Callable[[], object]) -> None:
+        self._thread = threading.Thread(target=attempt, args=(name, step), name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> bool:
+        self._thread.join(max(seconds, 0.0))
+        return not self._thread.is_alive()
+
+
+class Rounds:
+    """Calls `step(key)` for each key every `interval(key)` seconds, by a few threads; each by one at a time.
+
+    The interval is asked for after each step. A key that is late is done once, not once for each turn it
+    missed. First turns are spread over the interval's first part, so that hundreds of instances are not asked
+    in the same second.
     """
 
     SPREAD = 0.1
@@ -83,7 +96,7 @@ class Rounds:
         keys: Sequence[str],
         step: Callable[[str], object],
         clock: Clock,
-        interval: float,
+        interval: Callable[[str], float],
         workers: int = 8,
     ) -> None:
         self._step = step
@@ -92,8 +105,8 @@ class Rounds:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         start = clock.monotonic()
-        gap = interval * self.SPREAD / max(len(keys), 1)
-        self._due = [(start + index * gap, key) for index, key in enumerate(keys)]
+        share = self.SPREAD / max(len(keys), 1)
+        self._due = [(start + index * share * interval(key), key) for index, key in enumerate(keys)]
         heapq.heapify(self._due)
         self._threads = [
             threading.Thread(target=self.run, name=f"poll-{number}", daemon=True)
@@ -104,10 +117,6 @@ class Rounds:
         """Runs in as many threads as there are workers."""
         for thread in self._threads:
             thread.start()
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping.is_set()
 
     @property
     def alive(self) -> bool:
@@ -133,7 +142,8 @@ class Rounds:
             if not self._clock.wait(self._stopping, due - self._clock.monotonic()):
                 late = self._clock.monotonic() - due
                 attempt(key, functools.partial(self._step, key))
-                due += self._interval * (1 + max(late // self._interval, 0))
+                interval = self._interval(key)
+                due += interval * (1 + max(late // interval, 0))
             with self._lock:
                 heapq.heappush(self._due, (due, key))
 
@@ -144,6 +154,9 @@ def attempt(name: str, step: Callable[[], object]) -> bool:
         step()
     except StoppingError:
         log.debug("%s: ended early, the agent is stopping", name)
+        return False
+    except LeaseLostError as error:
+        log.info("%s: %s", name, error)
         return False
     except MonitorError as error:
         log.error("%s: %s", name, error)  # noqa: TRY400 - the text says it all; no traceback for a full disk

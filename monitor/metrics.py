@@ -55,6 +55,7 @@ class JobSnapshot:
     consecutive_failures: int = 0
     active_since: datetime | None = None
     expected: Mapping[str, timedelta] = field(default_factory=dict)  # lower, median, upper
+    next_due: datetime | None = None
     schedule: str = ""
     schedule_source: str = "none"
 
@@ -110,6 +111,11 @@ class StateCollector(Collector):
             before = self._instances.get(instance, InstanceSnapshot(instance))
             self._instances = {**self._instances, instance: replace(before, up=False)}
 
+    def withdraw(self, instance: str) -> None:
+        """Another agent watches and exports it."""
+        with self._publishing:
+            self._instances = {name: one for name, one in self._instances.items() if name != instance}
+
     def publish_outbox(self, targets: Mapping[str, OutboxSnapshot]) -> None:
         self._outbox = dict(targets)
 
@@ -130,7 +136,14 @@ class StateCollector(Collector):
 class AgentMetrics:
     """What the agent counts about itself, in process, and the registry that holds everything."""
 
-    def __init__(self, collector: StateCollector, version: str, targets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        collector: StateCollector,
+        version: str,
+        targets: tuple[str, ...],
+        instances: tuple[str, ...] = (),
+    ) -> None:
+        self.state = collector
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
         self.registry = registry = CollectorRegistry()
         registry.register(collector)
@@ -143,6 +156,12 @@ class AgentMetrics:
         )
         self._requests = Counter(
             "sfcc_api_requests", "Requests to SFCC, by how they ended.", ["api", "outcome"], registry=registry
+        )
+        self._unreadable = Counter(
+            "sfcc_unreadable_documents",
+            "Documents of runs that could not be read, wholly or in part, each once.",
+            INSTANCE,
+            registry=registry,
         )
         self._logs = Counter(
             "sfcc_log_fetches", "Job logs fetched for alerts, by outcome.", ["outcome"], registry=registry
@@ -161,10 +180,13 @@ class AgentMetrics:
         )
         build = Info("sfcc_monitor_build", "The version of the agent.", registry=registry)
         build.info({"version": version, "python": platform.python_version()})
-        self._pre_create(targets)
+        self._pre_create(targets, instances)
 
     def count_request(self, api: str, outcome: str) -> None:
         self._requests.labels(api, outcome).inc()
+
+    def count_unreadable(self, instance: str) -> None:
+        self._unreadable.labels(instance).inc()
 
     def count_log(self, outcome: str) -> None:
         self._logs.labels(outcome).inc()
@@ -178,11 +200,13 @@ class AgentMetrics:
     def observe_poll(self, instance: str, seconds: float) -> None:
         self._polls.labels(instance).observe(seconds)
 
-    def _pre_create(self, targets: tuple[str, ...]) -> None:
+    def _pre_create(self, targets: tuple[str, ...], instances: tuple[str, ...]) -> None:
         """A counter that appears with its first error hides that error from `rate`."""
         for api in ("token", "ocapi", "webdav"):
             for outcome in ("ok", *(one for one in Reason if one is not Reason.STOPPING)):
                 self._requests.labels(api, outcome)
+        for instance in instances:
+            self._unreadable.labels(instance)
         for outcome in LOG_OUTCOMES:
             self._logs.labels(outcome)
         for target in targets:
@@ -221,6 +245,7 @@ _JOB_TIMES = (
     ("sfcc_job_last_end_timestamp_seconds", "last_end", "When a run of the job last ended."),
     ("sfcc_job_last_success_timestamp_seconds", "last_success", "When a run of the job last ended well."),
     ("sfcc_job_last_failure_timestamp_seconds", "last_failure", "When a run of the job last failed."),
+    ("sfcc_job_next_due_timestamp_seconds", "next_due", "When its schedule has the job run next."),
 )
 
 _JOB_GAUGES: tuple[tuple[str, str, JobValue], ...] = (
@@ -281,7 +306,7 @@ def _job_counters(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
 
 
 def _job_states(snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
-    info = InfoMetricFamily("sfcc_job", "The jobs seen, with what is known of their schedule.", labels=JOB)
+    info = InfoMetricFamily("sfcc_job", "The jobs known, and their schedule.", labels=JOB)
     status = StateSetMetricFamily("sfcc_job_status", "How the job's last run ended.", labels=JOB)
     expected = GaugeMetricFamily(
         "sfcc_job_expected_duration_seconds",

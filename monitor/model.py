@@ -161,10 +161,8 @@ class Execution:
     @property
     def ended(self) -> datetime | None:
         """When a final run ended; its last sign of life where the platform does not say."""
-        if not self.is_final:
-            return None
-        if self.is_vanished:
-            return self.last_seen
+        if self.execution_status not in FINAL_WORDS:
+            return self.last_seen if self.is_vanished else None
         if self.end_time is None and self.start_time is not None and self.duration is not None:
             return self.start_time + self.duration
         return self.end_time or self.last_modified or self.start_time or self.last_seen

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from alerts import store
 from monitor.detect.groups import is_member
+from monitor.history import cursor as cursors
 from monitor.history import stats
 from monitor.history.counters import DURATION_BUCKETS
 from monitor.history.series import SeriesFacts, latest
@@ -23,70 +26,135 @@ from monitor.settings import InstanceSettings
 from monitor.settings.policies import instance_type, realm
 
 BOUNDS = ("lower", "median", "upper")
+_BOUND_TEXTS = (*(repr(float(bound)) for bound in DURATION_BUCKETS), "+Inf")
+
+
+class Snapshots:
+    """Of one instance, one after another; not to be shared by threads.
+
+    Jobs are read again when something happened to them: by the numbers of changes, so that it does not
+    matter who wrote. A run counts as such from the change that stored it to the one that judged it, when
+    what its series usually takes is known. All else is read each time, because it is little.
+    """
+
+    def __init__(self, settings: InstanceSettings, policy: Policy) -> None:
+        self._name = settings.name
+        self._policy = policy
+        self._unread = InstanceSnapshot(
+            instance=settings.name,
+            timezone=settings.timezone,
+            type=instance_type(settings),
+            realm=realm(settings),
+        )
+        self._read: _Mark | None = None
+        self._series: dict[str, int] = {}
+        self._jobs: dict[str, JobSnapshot] = {}
+
+    def take(self, connection: Connection, now: datetime) -> InstanceSnapshot:
+        """What the state has committed of it; jobs in the order of their ids."""
+        cursor = cursors.load(connection, self._name)
+        self._follow(connection, _Mark(cursor.change, cursor.judged_change, cursor.seen_until or now))
+        pairs = stats.overlap_pairs(connection, self._name)
+        return replace(
+            self._unread,
+            up=None if cursor.last_poll_at is None else cursor.last_error is None,
+            last_success=cursor.last_success_at,
+            running=cursor.running,
+            clock_skew=cursor.clock_skew or timedelta(),
+            jobs=tuple(self._jobs[job_id] for job_id in sorted(self._jobs)),
+            overlaps={(pair.job_id, pair.other_job_id): pair.count for pair in pairs},
+            conditions=tuple(_conditions(connection, self._name, now)),
+        )
+
+    def _follow(self, connection: Connection, mark: _Mark) -> None:
+        last, self._read = self._read, mark
+        if last is None or mark.change < last.change or mark.seen < last.seen:
+            self._read_all(connection, mark.seen)
+        elif mark[:2] != last[:2]:
+            judged = mark.judged_change != last.judged_change
+            after = last.judged_change if judged else last.change
+            self._read_jobs(connection, stats.changed_jobs(connection, self._name, after), mark.seen)
+        if sum(self._series.values()) != stats.series_known(connection, self._name):  # some are forgotten
+            self._read_all(connection, mark.seen)
+        active = active_since(connection, {self._name})
+        for job_id, job in self._jobs.items():
+            since, due = active.get((self._name, job_id)), job.next_due
+            if due is not None and due <= mark.seen:
+                due = self._policy.job(job_id).next_due(mark.seen)
+            if (since, due) != (job.active_since, job.next_due):
+                self._jobs[job_id] = replace(job, active_since=since, next_due=due)
+
+    def _read_all(self, connection: Connection, seen: datetime) -> None:
+        self._jobs, self._series = {}, {}
+        self._read_jobs(connection, None, seen)
+
+    def _read_jobs(self, connection: Connection, jobs: Collection[str] | None, seen: datetime) -> None:
+        """Those (all, for None) that ran, and those the settings name and have a schedule for."""
+        found = _Stored(connection, self._name, jobs)
+        for job_id in {*found.series, *(self._policy.scheduled if jobs is None else ())}:
+            self._series[job_id] = len(found.series.get(job_id, ()))
+            self._jobs[job_id] = _job(job_id, found, self._policy, seen)
 
 
 def instance(
     connection: Connection, settings: InstanceSettings, policy: Policy, now: datetime
 ) -> InstanceSnapshot:
-    """What the state has committed of it; jobs in the order of their ids."""
-    name = settings.name
-    known = stats.cursors(connection, name)
-    cursor = known[0] if known else None
-    return InstanceSnapshot(
-        instance=name,
-        timezone=settings.timezone,
-        type=instance_type(settings),
-        realm=realm(settings),
-        up=None if cursor is None or cursor.last_poll_at is None else cursor.last_error is None,
-        last_success=cursor.last_success_at if cursor else None,
-        running=cursor.running if cursor else None,
-        clock_skew=(cursor.clock_skew if cursor else None) or timedelta(),
-        jobs=tuple(_jobs(connection, name, policy)),
-        overlaps={
-            (pair.job_id, pair.other_job_id): pair.count for pair in stats.overlap_pairs(connection, name)
-        },
-        conditions=tuple(_conditions(connection, name, now)),
+    """The only one of its kind: nothing is known from an earlier one."""
+    return Snapshots(settings, policy).take(connection, now)
+
+
+class _Mark(NamedTuple):
+    """Up to where the state was read: two numbers of changes, and the instance's time."""
+
+    change: int
+    judged_change: int
+    seen: datetime
+
+
+class _Stored:
+    """What the state has of some jobs (of all, for None), by job."""
+
+    def __init__(self, connection: Connection, name: str, jobs: Collection[str] | None) -> None:
+        self.series: dict[str, list[SeriesFacts]] = defaultdict(list)
+        for one in stats.series(connection, name, jobs):
+            self.series[one.job_id].append(one)
+        self.outcomes: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        for row in stats.outcomes(connection, name, jobs):
+            self.outcomes[row.job_id][row.outcome, row.trigger] = row.count
+        self.durations = {one.job_id: one for one in stats.durations(connection, name, jobs)}
+        self.expected: dict[str, list[stats.ExpectedDuration]] = defaultdict(list)
+        for usual in stats.expected(connection, name, jobs):
+            self.expected[usual.job_id].append(usual)
+
+
+def _job(job_id: str, found: _Stored, policy: Policy, seen: datetime) -> JobSnapshot:
+    facts = found.series.get(job_id, [])
+    last = latest_by_end(facts)
+    settings = policy.job(job_id)
+    histogram = found.durations.get(job_id)
+    return JobSnapshot(
+        job_id=job_id,
+        groups=",".join(group.name for group in policy.groups if is_member(job_id, group)),
+        outcomes=found.outcomes[job_id],
+        buckets=_buckets(histogram) if histogram else (),
+        duration_sum=histogram.total.total_seconds() if histogram else 0.0,
+        last_start=latest(*(one.last_start for one in facts)),
+        last_end=latest(*(one.last_end for one in facts)),
+        last_success=latest(*(one.last_success for one in facts)),
+        last_failure=latest(*(one.last_failure for one in facts)),
+        last_duration=_longest_of_latest_run(facts, policy.site_spread),
+        last_outcome=last.last_outcome if last else None,
+        consecutive_failures=max((one.consecutive_failures for one in facts), default=0),
+        expected=_expected(found.expected[job_id]),
+        next_due=settings.next_due(seen),
+        schedule=settings.schedule.text if settings.schedule else "",
+        schedule_source=settings.schedule_source,
     )
-
-
-def _jobs(connection: Connection, name: str, policy: Policy) -> Iterator[JobSnapshot]:
-    series: dict[str, list[SeriesFacts]] = defaultdict(list)
-    for one in stats.series(connection, name):
-        series[one.job_id].append(one)
-    outcomes: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
-    for row in stats.outcomes(connection, name):
-        outcomes[row.job_id][row.outcome, row.trigger] = row.count
-    durations = {one.job_id: one for one in stats.durations(connection, name)}
-    expected: dict[str, list[stats.ExpectedDuration]] = defaultdict(list)
-    for usual in stats.expected(connection, name):
-        expected[usual.job_id].append(usual)
-    active = active_since(connection, {name})
-    for job_id in sorted(series):
-        facts = series[job_id]
-        last = latest_by_end(facts)
-        histogram = durations.get(job_id)
-        yield JobSnapshot(
-            job_id=job_id,
-            groups=",".join(group.name for group in policy.groups if is_member(job_id, group)),
-            outcomes=outcomes[job_id],
-            buckets=_buckets(histogram) if histogram else (),
-            duration_sum=histogram.total.total_seconds() if histogram else 0.0,
-            last_start=latest(*(one.last_start for one in facts)),
-            last_end=latest(*(one.last_end for one in facts)),
-            last_success=latest(*(one.last_success for one in facts)),
-            last_failure=latest(*(one.last_failure for one in facts)),
-            last_duration=_longest_of_latest_run(facts, policy.site_spread),
-            last_outcome=last.last_outcome if last else None,
-            consecutive_failures=max(one.consecutive_failures for one in facts),
-            active_since=active.get((name, job_id)),
-            expected=_expected(expected[job_id]),
-        )
 
 
 def _buckets(histogram: DurationHistogram) -> tuple[tuple[str, float], ...]:
     """Cumulative, by upper bound as Prometheus writes it."""
-    bounds = [*(repr(float(bound)) for bound in DURATION_BUCKETS), "+Inf"]
-    return tuple(zip(bounds, (float(count) for count in accumulate(histogram.counts)), strict=True))
+    return tuple(zip(_BOUND_TEXTS, (float(count) for count in accumulate(histogram.counts)), strict=True))
 
 
 def _longest_of_latest_run(series: Sequence[SeriesFacts], spread: timedelta) -> timedelta | None:

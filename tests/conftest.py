@@ -61,14 +61,19 @@ def postgres() -> Iterator[URL]:
     """Address of a PostgreSQL server of our own, on a unix socket; skips loudly where none can start."""
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as directory:
         # A short path: that of a socket is limited to about 100 bytes.
-        try:
-            server = _start(Path(directory) / "data")
-        except Exception as error:  # noqa: BLE001 - any reason is one to skip, and is said
-            pytest.skip(f"NO POSTGRESQL: these tests ran on SQLite alone ({type(error).__name__}: {error})")
+        server = started_postgres(Path(directory) / "data")
         try:
             yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         finally:
             server.cleanup()
+
+
+def started_postgres(data: Path) -> PostgresServer:
+    """A server of our own on a unix socket; skips loudly where none can start."""
+    try:
+        return _start(data)
+    except Exception as error:  # noqa: BLE001 - any reason is one to skip, and is said
+        pytest.skip(f"NO POSTGRESQL: these tests ran on SQLite alone ({type(error).__name__}: {error})")
 
 
 @pytest.fixture(scope="session")

@@ -92,22 +92,34 @@ def _since_last_change(seconds: Sequence[float]) -> list[float]:
     """Runs outside are measured by those before them: a change must not bend the ruler."""
     known: list[float] = []
     outside: list[float] = []
-    ruler: _Limits | None = None
     for length in seconds:
+        if not outside and _is_surely_inside(length, known):
+            known.append(length)
+            continue
+        ruler = _limits(known[-RUNS:])
         side = _side(length, ruler)
         if outside and side != _side(outside[-1], ruler):
             known, outside = known + outside, []
-            ruler = _limits(known[-RUNS:])
-            side = _side(length, ruler)
+            side = _side(length, _limits(known[-RUNS:]))
         if not side:
             known.append(length)
-            ruler = _limits(known[-RUNS:])
             continue
         outside.append(length)
         if _alike(outside[-CHANGE_RUNS:]):
             known, outside = outside[-CHANGE_RUNS:], []
-            ruler = _limits(known)
     return known + outside
+
+
+def _is_surely_inside(length: float, known: Sequence[float]) -> bool:
+    """Whatever the limits: half or two minutes more than the shortest, and a fifth of the longest are inside.
+
+    Most runs are like the others, and limits are made of logarithms. A little less than that, for rounding.
+    """
+    if len(known) < RUNS_NEEDED:
+        return True
+    last = known[-RUNS:]
+    shortest = min(last)
+    return length < max(1.49 * shortest, shortest + 119) and length > 0.21 * max(last)
 
 
 def _alike(latest: Sequence[float]) -> bool:

@@ -7,12 +7,12 @@ any of three places says, and everything unknown stays visible as unknown instea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from monitor.detect.sameness import stable
-from monitor.model import SUPERSEDED_WORDS, Execution, ExitStatus, Outcome, Step, Trigger
+from monitor.model import SUPERSEDED_WORDS, Execution, Outcome, Step, Trigger
 from monitor.policy import FAILURE_CODES, JobPolicy, Policy
 
 
@@ -70,42 +70,42 @@ def cause(execution: Execution, failure_codes: Sequence[str] = FAILURE_CODES) ->
 def _finished(execution: Execution, job: JobPolicy) -> Outcome:
     word = execution.exit_status.status if execution.exit_status else None
     code = exit_code(execution)
-    if _says_error(execution.exit_status, code, job.failure_codes):
-        return Outcome.FAILED
-    if not word and not code:
-        return Outcome.UNKNOWN
-    return Outcome.DEGRADED if _is_degraded(execution, job) else Outcome.OK
+    said = _said(word, code, job.failure_codes, job.warn_codes)
+    if said is not Outcome.OK or not execution.steps:
+        return said
+    return Outcome.DEGRADED if any(_is_flawed(step, job) for step in execution.steps) else Outcome.OK
 
 
-def _is_degraded(execution: Execution, job: JobPolicy) -> bool:
-    if any(_step_failed(step, job.failure_codes) for step in execution.steps or ()):
+def _is_flawed(step: Step, job: JobPolicy) -> bool:
+    if _step_failed(step, job.failure_codes):
         return True
-    return any(_matches(code, job.warn_codes) for code in _codes(execution))
-
-
-def _codes(execution: Execution) -> Iterator[str]:
-    parts: tuple[Execution | Step, ...] = (execution, *(execution.steps or ()))
-    return (code for part in parts if (code := exit_code(part)))
+    code = exit_code(step)
+    return code is not None and _matches(code, job.warn_codes)
 
 
 def _step_failed(step: Step, failure_codes: Sequence[str]) -> bool:
     """A step that was restarted is told by its later attempt."""
     if step.execution_status in SUPERSEDED_WORDS:
         return False
-    return step.execution_status == "aborted" or _says_error(step.exit_status, exit_code(step), failure_codes)
-
-
-def _says_error(exit_status: ExitStatus | None, code: str | None, failure_codes: Sequence[str]) -> bool:
-    if exit_status and (exit_status.status or "").lower() == "error":
-        return True
-    return code is not None and (code.upper() == "ERROR" or _matches(code, failure_codes))
-
-
-def _matches(code: str, globs: Sequence[str]) -> bool:
-    return _matches_one(code, tuple(globs))
+    word = step.exit_status.status if step.exit_status else None
+    failed = _said(word, exit_code(step), tuple(failure_codes), ()) is Outcome.FAILED
+    return failed or step.execution_status == "aborted"
 
 
 @lru_cache(maxsize=4096)
-def _matches_one(code: str, globs: tuple[str, ...]) -> bool:
-    """Remembered: a poll asks it of thousands of steps, and nearly all of them ended with the same code."""
+def _said(
+    word: str | None, code: str | None, failure_codes: tuple[str, ...], warn_codes: tuple[str, ...]
+) -> Outcome:
+    """Remembered: a poll asks it of thousands of runs and steps, and nearly all of them ended alike."""
+    if (word or "").lower() == "error":
+        return Outcome.FAILED
+    if code is not None and (code.upper() == "ERROR" or _matches(code, failure_codes)):
+        return Outcome.FAILED
+    if not word and not code:
+        return Outcome.UNKNOWN
+    return Outcome.DEGRADED if code and _matches(code, warn_codes) else Outcome.OK
+
+
+@lru_cache(maxsize=4096)
+def _matches(code: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(code, glob) for glob in globs)

@@ -101,7 +101,7 @@ def _same_series(by_job: Spans, facts: Facts, sites: _Sites) -> Iterator[Encount
         by_scope: dict[str, list[Span]] = defaultdict(list)
         for one in spans:
             by_scope[one.run.scope].append(one)
-        met = [meeting for series in by_scope.values() for meeting in meetings(_near(series, facts))]
+        met = [meeting for series in by_scope.values() for meeting in _met(series, facts)]
         for unbroken in _unbroken(met):
             yield Encounter(SAME_SERIES, *sites.sides(unbroken[0]), unbroken)
 
@@ -111,7 +111,7 @@ def _exclusive(by_job: Spans, facts: Facts, policy: Policy, sites: _Sites) -> It
     for place, jobs in members.exclusive():
         group = policy.groups[place]
         pairs: dict[tuple[str, str], list[Meeting]] = defaultdict(list)
-        for meeting in meetings(_near([one for job_id in jobs for one in by_job[job_id]], facts)):
+        for meeting in _met([one for job_id in jobs for one in by_job[job_id]], facts):
             one, other = meeting.earlier.run, meeting.later.run
             if members.telling(one.job_id, other.job_id) == place and sites.are_apart(one, other):
                 earlier, later = sites.sides(meeting)
@@ -148,6 +148,14 @@ class _Sites:
         if run.job_id not in self._runs:
             self._runs[run.job_id] = site_runs(self._by_job[run.job_id], self._spread)
         return self._runs[run.job_id][run.run_id]
+
+
+def _met(spans: Iterable[Span], facts: Facts) -> Iterator[Meeting]:
+    """But for what began after an active run was seen last: whether that still ran is not known yet."""
+    for meeting in meetings(_near(spans, facts)):
+        earlier = meeting.earlier
+        if not earlier.is_running or meeting.start <= (earlier.run.last_seen or facts.seen_until):
+            yield meeting
 
 
 def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:

@@ -210,6 +210,7 @@ def _finding(subject: Subject, episode: Episode, condition: str) -> Finding:
         since=subject.end(episode.opener),
         occurrences=tuple(_ids(episode.bad)),
         cause=cause(newest, job.failure_codes),
+        causes=tuple(dict.fromkeys(cause(run, job.failure_codes) for run in episode.bad)),
         name=called(subject.series.job_id, job),
         place=facts.instance,
         summary=describe.failure(subject, episode),

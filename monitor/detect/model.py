@@ -20,8 +20,9 @@ from monitor.model import Execution, Interval, RunId, Series
 class Facts:
     """One instance as its history has it at `seen_until`.
 
-    runs: for each series under judgement its last runs (RUNS_KEPT final ones and all active ones),
-        oldest first by `began`. Series that nothing happened to may be absent: absent is unjudged.
+    runs: for each series under judgement its last runs (RUNS_KEPT final ones, more where more are fresh,
+        and all active ones), oldest first by `began`. A series that nothing happened to may be absent: it is
+        not judged then.
     fresh: runs that changed since the last judgement; what is over is reported only if one of them
         belongs to it.
     beside: runs of other series, for conditions that compare: what is active, what met a fresh run,

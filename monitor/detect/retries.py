@@ -46,12 +46,14 @@ def retry(
     wait: timedelta,
     seen_until: datetime,
 ) -> Retry:
-    """failed: an attempt that ended as failed. others: runs of its series, active ones included."""
+    """failed: an attempt that ended as failed. others: runs of its series, also active ones and itself."""
     until = (failed.ended or seen_until) + wait
     for run, outcome in others:
         if _is_next_attempt(run, outcome, failed, until) or _made_good(run, outcome, failed, until):
             return Retry(Standing.REPLACED, until, by=run)
-    return Retry(Standing.WAITING if seen_until < until else Standing.COUNTS, until)
+    # A run that was seen to begin or end later proves that the wait is over, whatever the clocks say.
+    known = max((at for run, _ in others for at in (run.began, run.ended) if at), default=seen_until)
+    return Retry(Standing.WAITING if max(known, seen_until) < until else Standing.COUNTS, until)
 
 
 def _is_next_attempt(run: Execution, outcome: Outcome, failed: Execution, until: datetime) -> bool:

@@ -13,9 +13,9 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
 
-from monitor.history.rows import decode_judged, span, ticks
+from monitor.history.rows import JUDGED, decode_judged, span, ticks
 from monitor.history.schema import executions, job_durations, job_outcomes, series
 from monitor.history.series import (
     FAILURES,
@@ -68,7 +68,7 @@ def count(conn: Connection, instance: str, moves: Sequence[Move], seen_at: datet
 
 
 def decode_facts(row: Row[Any]) -> SeriesFacts:
-    values = {field.name: getattr(row, field.name) for field in fields(SeriesFacts)}
+    values = dict(zip(row._fields, row, strict=True))
     outcome = None if row.last_outcome is None else Outcome(row.last_outcome)
     return SeriesFacts(**{**values, "last_duration": span(row.last_duration), "last_outcome": outcome})
 
@@ -107,7 +107,8 @@ def _keep_series(conn: Connection, instance: str, moves: Sequence[Move], seen_at
     def of(key: Series) -> SeriesFacts:
         return facts.get(key) or SeriesFacts(instance, key.job_id, key.scope, first_seen=seen_at)
 
-    for before, after in sorted(moves, key=_by_end):  # in order, nothing has to be counted again
+    given: dict[Series, list[Mark]] = {}
+    for before, after in moves:
         old = before.mark if before else Mark()
         new = after.mark
         if before and (is_withdrawn(old, new) or before.execution.series != after.execution.series):
@@ -115,8 +116,10 @@ def _keep_series(conn: Connection, instance: str, moves: Sequence[Move], seen_at
             withdrawn.add(before.execution.series)
         elif before and old == new:
             continue
-        key = after.execution.series
-        facts[key], in_order = advance(of(key), new)
+        given.setdefault(after.execution.series, []).append(new)
+    for key, marks in given.items():
+        marks.sort(key=_by_end)  # in order, nothing has to be counted again
+        facts[key], in_order = advance(of(key), marks)
         if not in_order:
             disordered.add(key)
     for key in withdrawn:
@@ -126,15 +129,19 @@ def _keep_series(conn: Connection, instance: str, moves: Sequence[Move], seen_at
     upsert(conn, series, [_encode(fact) for key, fact in facts.items() if fact != known.get(key)])
 
 
-def _by_end(move: Move) -> tuple[bool, datetime | None]:
-    ended = move.after.execution.ended
-    return (ended is not None, ended)
+def _by_end(run: Mark) -> tuple[bool, datetime | None]:
+    return (run.ended is not None, run.ended)
 
 
 def _load(conn: Connection, instance: str, moves: Iterable[Move]) -> dict[Series, SeriesFacts]:
     jobs = {move.after.execution.job_id for move in moves}
-    rows = conn.execute(select(series).where(series.c.instance == instance, series.c.job_id.in_(jobs)))
-    return {Series(row.job_id, row.scope): decode_facts(row) for row in rows}
+    found = (decode_facts(row) for row in conn.execute(_SERIES, {"of": instance, "jobs": sorted(jobs)}))
+    return {Series(facts.job_id, facts.scope): facts for facts in found}
+
+
+_SERIES = select(series).where(
+    series.c.instance == bindparam("of"), series.c.job_id.in_(bindparam("jobs", expanding=True))
+)
 
 
 def _found_again(conn: Connection, facts: SeriesFacts) -> SeriesFacts:
@@ -170,7 +177,7 @@ def _counted_again(conn: Connection, facts: SeriesFacts) -> SeriesFacts:
     if facts.last_end is None:
         return replace(facts, last_outcome=None, last_duration=None)
     row = conn.execute(
-        select(executions)
+        select(*JUDGED)
         .where(_counts_for(facts), executions.c.ended_at == facts.last_end)
         .order_by(executions.c.began_at.desc(), executions.c.id.desc())
         .limit(1)
@@ -179,6 +186,9 @@ def _counted_again(conn: Connection, facts: SeriesFacts) -> SeriesFacts:
         return facts
     run = decode_judged(row)
     return replace(facts, last_outcome=run.outcome, last_duration=run_time(run.execution))
+
+
+_FACTS = tuple(field.name for field in fields(SeriesFacts))
 
 
 def _counts_for(facts: SeriesFacts) -> ColumnElement[bool]:
@@ -191,5 +201,5 @@ def _counts_for(facts: SeriesFacts) -> ColumnElement[bool]:
 
 
 def _encode(facts: SeriesFacts) -> dict[str, Any]:
-    row = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    row = {name: getattr(facts, name) for name in _FACTS}
     return {**row, "last_duration": ticks(facts.last_duration)}

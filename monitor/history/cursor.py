@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
 from monitor.errors import Reason
 from monitor.history.rows import span, ticks
@@ -47,22 +47,38 @@ class Cursor:
     clock_skew: timedelta | None = None
 
 
+_MARKS = tuple(field.name for field in fields(Cursor) if field.name != "instance")
+_LOAD = select(cursors).where(cursors.c.instance == bindparam("of"))
+_LOCK = _LOAD.with_for_update()
+_SAVE = update(cursors).where(cursors.c.instance == bindparam("of"))
+
+
 def load(conn: Connection, instance: str) -> Cursor:
     """An empty one for an instance that nothing is known of. Writes nothing."""
-    row = conn.execute(select(cursors).where(cursors.c.instance == instance)).first()
+    row = conn.execute(_LOAD, {"of": instance}).first()
     return Cursor(instance) if row is None else decode(row)
 
 
 def locked(conn: Connection, instance: str) -> Cursor:
     """The stored cursor; other writers of this instance wait until the transaction ends."""
-    insert_missing(conn, cursors, {"instance": instance})
-    statement = select(cursors).where(cursors.c.instance == instance).with_for_update()
-    return decode(conn.execute(statement).one())
+    row = conn.execute(_LOCK, {"of": instance}).first()
+    if row is None:
+        insert_missing(conn, cursors, {"instance": instance})
+        row = conn.execute(_LOCK, {"of": instance}).one()
+    return decode(row)
 
 
 def save(conn: Connection, cursor: Cursor) -> None:
     """Keep it; marks that the stored cursor has beyond it stay."""
-    stored = locked(conn, cursor.instance)
+    _save(conn, locked(conn, cursor.instance), cursor)
+
+
+def changed(conn: Connection, instance: str, change: int) -> None:
+    """The change with this number is stored."""
+    conn.execute(_SAVE, {"of": instance, "change": change})
+
+
+def _save(conn: Connection, stored: Cursor, cursor: Cursor) -> None:
     kept = replace(
         cursor,
         first_read_done=cursor.first_read_done or stored.first_read_done,
@@ -75,9 +91,8 @@ def save(conn: Connection, cursor: Cursor) -> None:
         last_success_at=_later(stored.last_success_at, cursor.last_success_at),
     )
     if kept != stored:
-        row = {field.name: getattr(kept, field.name) for field in fields(kept)}
-        row["clock_skew"] = ticks(kept.clock_skew)
-        conn.execute(update(cursors).where(cursors.c.instance == cursor.instance).values(row))
+        row = {name: getattr(kept, name) for name in _MARKS}
+        conn.execute(_SAVE, {**row, "clock_skew": ticks(kept.clock_skew), "of": cursor.instance})
 
 
 def asked(conn: Connection, instance: str, at: datetime) -> Cursor:
@@ -91,7 +106,8 @@ def asked(conn: Connection, instance: str, at: datetime) -> Cursor:
 
 def read_until(conn: Connection, instance: str, until: datetime) -> None:
     """Catching up: everything that started before `until` is stored."""
-    save(conn, replace(locked(conn, instance), read_until=until))
+    stored = locked(conn, instance)
+    _save(conn, stored, replace(stored, read_until=until))
 
 
 def complete(
@@ -102,12 +118,14 @@ def complete(
     at: datetime,
     running: int,
     clock_skew: timedelta | None,
-) -> None:
-    """A poll read everything there was at `seen_until`; `at` is our own time."""
-    save(
+) -> Cursor:
+    """A poll read everything there was at `seen_until`; `at` is our own time. Returns the one before."""
+    stored = locked(conn, instance)
+    _save(
         conn,
+        stored,
         replace(
-            locked(conn, instance),
+            stored,
             first_read_done=True,
             seen_until=seen_until,
             read_until=seen_until,
@@ -119,17 +137,25 @@ def complete(
             clock_skew=clock_skew,
         ),
     )
+    return stored
 
 
 def failed(conn: Connection, instance: str, *, at: datetime, reason: Reason, message: str) -> None:
     """A poll ended without having read everything."""
     stored = locked(conn, instance)
-    save(conn, replace(stored, last_poll_at=at, last_error=message, last_reason=reason.value))
+    _save(conn, stored, replace(stored, last_poll_at=at, last_error=message, last_reason=reason.value))
 
 
 def judged(conn: Connection, instance: str, change: int) -> None:
     """Detection has seen all changes up to this number."""
-    save(conn, replace(locked(conn, instance), judged_change=change))
+    conn.execute(_JUDGED, {"of": instance, "judged": change})
+
+
+_JUDGED = (
+    update(cursors)
+    .where(cursors.c.instance == bindparam("of"), cursors.c.judged_change < bindparam("judged"))
+    .values(judged_change=bindparam("judged"))
+)
 
 
 def cover(conn: Connection, instance: str, start: datetime, end: datetime) -> None:
@@ -137,29 +163,52 @@ def cover(conn: Connection, instance: str, start: datetime, end: datetime) -> No
     if start >= end:
         return
     locked(conn, instance)
-    touching = (
-        intervals.c.instance == instance,
-        intervals.c.starts_at <= end,
-        intervals.c.ends_at >= start,
-    )
-    found = [(row.starts_at, row.ends_at) for row in conn.execute(select(intervals).where(*touching))]
+    place = {"of": instance, "start": start, "end": end}
+    if conn.execute(_STRETCH, place).rowcount:  # as after each poll but the first
+        return
+    found = [(row.starts_at, row.ends_at) for row in conn.execute(_TOUCHING, place)]
     whole = min([start, *(item[0] for item in found)]), max([end, *(item[1] for item in found)])
     if found == [whole]:
         return
-    conn.execute(delete(intervals).where(*touching))
-    conn.execute(
-        insert(intervals).values(instance=instance, starts_at=whole[0], ends_at=whole[1]),
+    conn.execute(_FORGET, place)
+    conn.execute(insert(intervals), {"instance": instance, "starts_at": whole[0], "ends_at": whole[1]})
+
+
+_TOUCHES = (
+    intervals.c.instance == bindparam("of"),
+    intervals.c.starts_at <= bindparam("end"),
+    intervals.c.ends_at >= bindparam("start"),
+)
+_TOUCHING = select(intervals).where(*_TOUCHES)
+_FORGET = delete(intervals).where(*_TOUCHES)
+_after = intervals.alias("later")
+_STRETCH = (
+    update(intervals)
+    .where(
+        intervals.c.instance == bindparam("of"),
+        intervals.c.starts_at <= bindparam("start"),
+        intervals.c.ends_at >= bindparam("start"),
+        intervals.c.ends_at <= bindparam("end"),
+        ~exists().where(
+            _after.c.instance == bindparam("of"),
+            _after.c.starts_at > bindparam("start"),
+            _after.c.starts_at <= bindparam("end"),
+        ),
     )
+    .values(ends_at=bindparam("end"))
+)
+"""The one interval that the new one goes on from, where it reaches no other."""
+_COVERAGE = select(intervals).where(intervals.c.instance == bindparam("of")).order_by(intervals.c.starts_at)
 
 
 def coverage(conn: Connection, instance: str) -> tuple[Interval, ...]:
     """Oldest first; no two of them touch."""
-    statement = select(intervals).where(intervals.c.instance == instance).order_by(intervals.c.starts_at)
-    return tuple(Interval(row.starts_at, row.ends_at) for row in conn.execute(statement))
+    found = conn.execute(_COVERAGE, {"of": instance})
+    return tuple(Interval(row.starts_at, row.ends_at) for row in found)
 
 
 def decode(row: Row[Any]) -> Cursor:
-    values = {field.name: getattr(row, field.name) for field in fields(Cursor)}
+    values = dict(zip(row._fields, row, strict=True))
     return Cursor(**{**values, "clock_skew": span(row.clock_skew)})
 
 

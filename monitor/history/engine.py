@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from monitor.errors import StateError
 from monitor.history.trouble import place, state_errors
 
-__all__ = ["HEAD", "open_state", "place", "prepare", "reading", "state_errors"]
+__all__ = ["HEAD", "is_reading", "open_state", "place", "prepare", "reading", "state_errors"]
 
 HEAD = "0001"
 """The newest revision in `migrations/versions`."""
@@ -35,7 +35,7 @@ _PAUSE = 0.05
 _READING = "state_reading"
 _READING_OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {_READING: True},
-    "postgresql": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
+    "postgresql": {_READING: True, "postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
 }
 _MIGRATION_LOCK = 0x5FCC_10B5
 """Key of PostgreSQL's advisory lock: any constant that no other program in that database uses."""
@@ -82,6 +82,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield conn
 
 
+def is_reading(conn: Connection) -> bool:
+    """Whether its transaction is one of `reading`."""
+    return bool(conn.get_execution_options().get(_READING, False))
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -105,8 +110,44 @@ def _open_sqlite(url: URL) -> Engine:
         _create_private(Path(str(url.database)), url)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, hide_parameters=True)
     event.listen(engine, "connect", _configure_sqlite)
+    if not str(url.database).startswith("file:"):
+        file = _StateFile(Path(str(url.database)))
+        event.listen(engine, "do_connect", file.check)
+        event.listen(engine, "connect", file.remember)
+        event.listen(engine, "begin", file.check)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+class _StateFile:
+    """Notices that the file was deleted or replaced while it is in use.
+
+    SQLite goes on with what it has opened: all would look well, and be gone with the process. A new
+    connection would make an empty file instead, or work on another history than the old ones.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: tuple[int, int] | None = None
+
+    def remember(self, *_: object) -> None:
+        self._known = self._known or self._identity()
+
+    def check(self, *_: object) -> None:
+        """Raises what SQLite itself does where it looks for that: an OperationalError like any other."""
+        if self._known is None or self._identity() == self._known:
+            return
+        what = "was replaced" if self._path.exists() else "is gone"
+        error = sqlite3.OperationalError(f"its file {what} while it was in use")
+        error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+        raise OperationalError(None, None, error)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def _create_private(path: Path, url: URL) -> None:
@@ -132,23 +173,28 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _use_wal(cursor: Any) -> None:
-    """Nothing to do but for a new file. While another process does it, SQLite fails without waiting."""
-    for _ in range(int(BUSY_TIMEOUT / _PAUSE)):
+    """Nothing to do but for a new file.
+
+    While another process does it, SQLite fails without waiting; where one holds the file for itself alone,
+    each try waits by itself.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT / 2  # after one try that waited there is no other
+    while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
         else:
             return
-    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    is_reading = bool(conn.get_execution_options().get(_READING, False))
-    conn.exec_driver_sql(f"PRAGMA query_only = {int(is_reading)}")
-    conn.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    reads = is_reading(conn)
+    conn.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _open_postgres(url: URL) -> Engine:

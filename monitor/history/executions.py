@@ -7,22 +7,23 @@ count each run once. Whatever changed carries a fresh number, so that detection 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select, update
 
 from monitor.history import counters
 from monitor.history.counters import Move, Stored
+from monitor.history.cursor import changed as count_change
 from monitor.history.cursor import locked
 from monitor.history.merge import is_same, merge
-from monitor.history.rows import Judged, decode, decode_judged, encode
-from monitor.history.schema import cursors, executions, series
-from monitor.history.statements import by_run, upsert
+from monitor.history.rows import JUDGED, WRITTEN, Judged, columns, decode, decode_judged, encode, ticks
+from monitor.history.schema import executions, series
+from monitor.history.statements import by_run, run_list, upsert_encoded
 from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, Trigger
 
 __all__ = [
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 CHUNK = 500
+"""Rows fetched at once where there may be many."""
+
+STORED_AT_ONCE = 2500
+"""Runs: counters and series are written once for so many."""
 
 ACTIVE: ColumnElement[bool] = executions.c.ended_at.is_(None)
 """Every final run has an end; asked this way an index of both databases serves it."""
@@ -71,7 +76,7 @@ def store(
     change = _next_change(conn, instance)
     changed = 0
     runs = iter(seen)
-    while chunk := list(islice(runs, CHUNK)):
+    while chunk := list(islice(runs, STORED_AT_ONCE)):
         before = _stored(conn, instance, chunk)
         after = dict(before)
         for run in chunk:
@@ -83,32 +88,40 @@ def store(
     return changed
 
 
-def touch(conn: Connection, keys: Iterable[RunKey], seen_at: datetime) -> None:
-    """These active runs were there, unchanged, at `seen_at`."""
-    rows = [{"b_instance": key.instance, "b_job_id": key.job_id, "b_id": key.id} for key in keys]
-    if not rows:
-        return
-    statement = (
-        update(executions)
-        .where(
-            executions.c.instance == bindparam("b_instance"),
-            executions.c.job_id == bindparam("b_job_id"),
-            executions.c.id == bindparam("b_id"),
-            executions.c.last_seen <= seen_at,
-            ACTIVE,
-        )
-        .values(last_seen=seen_at, missing=0)
+def touch(conn: Connection, alive: Mapping[RunKey, timedelta | None], seen_at: datetime) -> None:
+    """These active runs were there at `seen_at`, unchanged but for how long they have taken."""
+    rows = [
+        {"of": key.instance, "b_job_id": key.job_id, "b_id": key.id, "at": seen_at, "took": ticks(took)}
+        for key, took in alive.items()
+    ]
+    if rows:
+        conn.execute(_TOUCH, rows)
+
+
+_TOUCH = (
+    update(executions)
+    .where(
+        executions.c.instance == bindparam("of"),
+        executions.c.job_id == bindparam("b_job_id"),
+        executions.c.id == bindparam("b_id"),
+        executions.c.last_seen <= bindparam("at"),
+        ACTIVE,
     )
-    conn.execute(statement, rows)
+    .values(
+        last_seen=bindparam("at"), missing=0, duration=func.coalesce(bindparam("took"), executions.c.duration)
+    )
+)
 
 
-def mark_missing(conn: Connection, key: RunKey, *, seen_at: datetime, judge: Judge) -> Execution:
+def mark_missing(conn: Connection, key: RunKey, *, seen_at: datetime, judge: Judge) -> Execution | None:
     """A poll that began at `seen_at` found this run gone; the second such poll makes it vanished.
 
-    Nothing happens to a final run, or to one that was seen after that poll began.
+    Nothing happens to a final run, to one that was seen after that poll began, or to one nobody knows.
     """
     change = _next_change(conn, key.instance)
-    before = _stored(conn, key.instance, [RunId(key.job_id, key.id)])[RunId(key.job_id, key.id)]
+    before = _stored(conn, key.instance, [RunId(key.job_id, key.id)]).get(RunId(key.job_id, key.id))
+    if before is None:
+        return None
     run = before.execution
     if run.is_final or (run.last_seen is not None and run.last_seen > seen_at):
         return run
@@ -118,8 +131,11 @@ def mark_missing(conn: Connection, key: RunKey, *, seen_at: datetime, judge: Jud
 
 
 def get(conn: Connection, key: RunKey) -> Execution | None:
-    row = conn.execute(select(executions).where(_is(key))).first()
+    row = conn.execute(_GET, key._asdict()).first()
     return None if row is None else decode(row)
+
+
+_GET = select(*columns()).where(*(executions.c[name] == bindparam(name) for name in RunKey._fields))
 
 
 def latest(conn: Connection, instance: str, job_id: str) -> Execution | None:
@@ -131,31 +147,42 @@ def latest(conn: Connection, instance: str, job_id: str) -> Execution | None:
     return max(known, key=lambda run: (run.began or run.first_seen, run.id), default=None)
 
 
-def versions(conn: Connection, instance: str, since: datetime) -> dict[RunId, str]:
-    """The version of each final run that began or ended since; a vanished one may come back."""
-    statement = select(executions.c.job_id, executions.c.id, executions.c.version).where(
-        executions.c.instance == instance,
-        or_(executions.c.began_at >= since, executions.c.ended_at >= since),
-        executions.c.execution_status.in_(sorted(FINAL_WORDS)),
-    )
-    return {RunId(row.job_id, row.id): row.version for row in conn.execute(statement)}
-
-
 def active(conn: Connection, instance: str) -> list[Execution]:
     """In no order: SQLite would walk the whole history to have them sorted."""
-    statement = select(executions).where(executions.c.instance == instance, ACTIVE)
-    return [decode(row) for row in conn.execute(statement)]
+    return [decode(row) for row in conn.execute(_ACTIVE, {"of": instance})]
+
+
+_ACTIVE = select(*columns()).where(executions.c.instance == bindparam("of"), ACTIVE)
 
 
 def awaiting_retry(conn: Connection, instance: str, ended_since: datetime) -> list[Execution]:
     """Failed attempts that the platform may repeat, and mark as superseded when it does."""
-    statement = select(executions).where(
-        executions.c.instance == instance,
-        executions.c.ended_at >= ended_since,
-        executions.c.outcome == Outcome.FAILED,
-        executions.c.current_retry_attempt < executions.c.max_retries,
+    return [decode(row) for row in conn.execute(_AWAITING, {"of": instance, "since": ended_since})]
+
+
+AWAITS_RETRY = and_(
+    executions.c.outcome == Outcome.FAILED, executions.c.current_retry_attempt < executions.c.max_retries
+)
+_AWAITING = (
+    select(*columns())
+    .where(
+        executions.c.instance == bindparam("of"), executions.c.ended_at >= bindparam("since"), AWAITS_RETRY
     )
-    return [decode(row) for row in conn.execute(statement.order_by(*_OLDEST_FIRST))]
+    .order_by(executions.c.began_at, executions.c.job_id, executions.c.id)
+)
+
+
+def versions(conn: Connection, instance: str, since: datetime) -> dict[RunId, str]:
+    """The version of each final run that began or ended since; a vanished one may come back."""
+    rows = conn.execute(_VERSIONS, {"of": instance, "since": since})
+    return {RunId(job_id, run): version for job_id, run, version in rows}
+
+
+_VERSIONS = select(executions.c.job_id, executions.c.id, executions.c.version).where(
+    executions.c.instance == bindparam("of"),
+    or_(executions.c.began_at >= bindparam("since"), executions.c.ended_at >= bindparam("since")),
+    executions.c.execution_status.in_(sorted(FINAL_WORDS)),
+)
 
 
 def search(
@@ -193,7 +220,7 @@ _NEWEST_FIRST = (executions.c.began_at.desc(), executions.c.job_id.desc(), execu
 
 def _latest(conn: Connection, instance: str, job_id: str, scope: str) -> Execution | None:
     of_series = executions.c.instance == instance, executions.c.job_id == job_id, executions.c.scope == scope
-    row = conn.execute(select(executions).where(*of_series).order_by(*_NEWEST_FIRST).limit(1)).first()
+    row = conn.execute(select(*columns()).where(*of_series).order_by(*_NEWEST_FIRST).limit(1)).first()
     return None if row is None else decode(row)
 
 
@@ -204,12 +231,12 @@ def _next_change(conn: Connection, instance: str) -> int:
 
 def _stored(conn: Connection, instance: str, runs: Iterable[Execution | RunId]) -> dict[RunId, Stored]:
     ids = {run if isinstance(run, RunId) else run.run_id for run in runs}
-    rows = conn.execute(by_run(conn, executions, instance, ids))
-    return {RunId(row.job_id, row.id): _decode_stored(row) for row in rows if row.id is not None}
+    rows = conn.execute(_STORED[conn.dialect.name], {"instance": instance, "runs": run_list(ids)})
+    found = (Stored(*decode_judged(row), counted=row.counted) for row in rows if row.id is not None)
+    return {one.execution.run_id: one for one in found}
 
 
-def _decode_stored(row: Any) -> Stored:
-    return Stored(*decode_judged(row), counted=row.counted)
+_STORED = by_run(executions, (*JUDGED, executions.c.counted))
 
 
 def _merged(
@@ -231,35 +258,22 @@ def _judged(run: Execution, judge: Judge, *, counted: bool) -> Stored:
 def _write(conn: Connection, instance: str, moves: Sequence[Move], seen_at: datetime, change: int) -> int:
     moved = [move for move in moves if move.after is not move.before]
     changed = [move for move in moved if not _is_unchanged(move)]
-    touch(conn, [move.after.execution.key for move in moved if _is_unchanged(move)], seen_at)
+    same = [move.after.execution for move in moved if _is_unchanged(move)]
+    touch(conn, {run.key: run.duration for run in same}, seen_at)
     if not changed:
         return 0
     rows = [
-        {
-            **encode(stored.execution),
-            "outcome": stored.outcome,
-            "trigger": stored.trigger,
-            "counted": stored.counted,
-            "change": change,
-        }
-        for _, stored in changed
+        encode(after.execution, after.outcome, after.trigger, counted=after.counted, change=change)
+        for _, after in changed
     ]
-    upsert(conn, executions, rows)
+    upsert_encoded(conn, executions, WRITTEN, rows)
     counters.count(conn, instance, changed, seen_at)
-    conn.execute(update(cursors).where(cursors.c.instance == instance).values(change=change))
+    count_change(conn, instance, change)
     return len(changed)
 
 
 def _is_unchanged(move: Move) -> bool:
     return move.before is not None and is_same(move.before.execution, move.after.execution)
-
-
-def _is(key: RunKey) -> ColumnElement[bool]:
-    return and_(
-        executions.c.instance == key.instance,
-        executions.c.job_id == key.job_id,
-        executions.c.id == key.id,
-    )
 
 
 def _matching(
@@ -269,7 +283,7 @@ def _matching(
     until: datetime | None,
     outcomes: Collection[Outcome] | None,
 ) -> Select[Any]:
-    statement = select(executions)
+    statement = select(*JUDGED)
     if instance is not None:
         statement = statement.where(executions.c.instance == instance)
     if job is not None:

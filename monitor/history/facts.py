@@ -7,29 +7,33 @@ without its documents (`RunTime`), so that only what matters is read whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     and_,
+    bindparam,
     case,
+    desc,
     func,
     literal,
     literal_column,
     select,
     true,
+    union_all,
 )
 
 from alerts.columns import Instant
-from monitor.history.executions import ACTIVE, active
-from monitor.history.rows import decode
+from monitor.history.executions import ACTIVE, AWAITS_RETRY
+from monitor.history.rows import columns, decode
 from monitor.history.schema import executions
 from monitor.history.schema import series as series_table
-from monitor.history.statements import by_run
+from monitor.history.statements import by_run, run_list
 from monitor.model import Execution, Interval, Outcome, RunId, Series
 
 
@@ -45,30 +49,35 @@ _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _began_at: ColumnElement[datetime] = literal_column("+executions.began_at", Instant())
 """The plus keeps SQLite from choosing the index on the beginning, which nearly all rows satisfy."""
 _SERIES = ("instance", "job_id", "scope")
-_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    *(column for column in executions.c if column.name != "steps"),
-    case((executions.c.outcome != Outcome.OK, executions.c.steps)).label("steps"),
-)
+_COLUMNS = columns(case((executions.c.outcome != Outcome.OK, executions.c.steps)).label("steps"))
+_CHANGED = executions.c.instance == bindparam("of"), executions.c.change > bindparam("after")
 
 
 def runs(
-    conn: Connection, instance: str, jobs: Collection[str] | None, keep: int
+    conn: Connection,
+    instance: str,
+    jobs: Collection[str] | None,
+    active: Iterable[Execution],
+    keep: int,
 ) -> dict[Series, tuple[Execution, ...]]:
-    """Of each series of these jobs (of all, for None) the last `keep` final runs and all active ones.
+    """Of each series of these jobs (of all, for None) the last `keep` final runs and those of `active`.
 
     Oldest first by when they began. Without the steps of those that ended ok, here as in all answers but
     active runs: nothing asks for them, and reading them would take most of the time.
     """
-    wanted = series_table.c.instance == instance
-    if jobs is not None:
-        wanted &= series_table.c.job_id.in_(sorted(set(jobs)))
+    rows: Iterable[Any] = ()
+    if jobs is None:
+        rows = conn.execute(_LAST[conn.dialect.name], {"of": instance, "keep": keep})
+    elif jobs:
+        some = {"of": instance, "keep": keep, "jobs": sorted(set(jobs))}
+        rows = conn.execute(_LAST_OF_SOME[conn.dialect.name], some)
     found: dict[Series, list[Execution]] = defaultdict(list)
-    for row in conn.execute(_last(conn, wanted, keep)):
+    for row in rows:
         if row.id is not None:
             found[Series(row.job_id, row.scope)].append(decode(row))
     # Rows of equal beginning may be one too many.
     windows = {series: sorted(some, key=_by_beginning)[-keep:] for series, some in found.items()}
-    for run in active(conn, instance):
+    for run in active:
         if jobs is None or run.job_id in jobs:
             windows.setdefault(run.series, []).append(run)
     return {series: tuple(sorted(some, key=_by_beginning)) for series, some in windows.items()}
@@ -76,24 +85,46 @@ def runs(
 
 def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId]:
     """Runs that were stored or changed after the change with this number."""
-    statement = select(executions.c.job_id, executions.c.id).where(
-        executions.c.instance == instance, executions.c.change > after_change
-    )
-    return frozenset(RunId(row.job_id, row.id) for row in conn.execute(statement))
+    rows = conn.execute(_FRESH, {"of": instance, "after": after_change})
+    return frozenset(RunId(*row) for row in rows)
 
 
 def changed(conn: Connection, instance: str, after_change: int) -> list[Execution]:
     """The runs that `fresh` names, in no order."""
-    statement = select(*_COLUMNS).where(executions.c.instance == instance, executions.c.change > after_change)
-    return [decode(row) for row in conn.execute(statement)]
+    return [decode(row) for row in conn.execute(_NEWS, {"of": instance, "after": after_change})]
 
 
-def jobs_with_ended(conn: Connection, instance: str, after_change: int) -> set[str]:
-    """Jobs of which a final run was stored or changed after the change with this number."""
-    statement = select(executions.c.job_id).where(
-        executions.c.instance == instance, executions.c.change > after_change, ~ACTIVE
+def most_news(conn: Connection, instance: str, after_change: int) -> int:
+    """Of what `fresh` names, the runs of the series that has most; what a first read found aside."""
+    return conn.execute(_MOST_NEWS, {"of": instance, "after": after_change}).scalar() or 0
+
+
+_MOST_NEWS = (
+    select(func.count().label("runs"))
+    .where(*_CHANGED, ~executions.c.backfilled)
+    .group_by(executions.c.job_id, executions.c.scope)
+    .order_by(desc("runs"))
+    .limit(1)
+)
+_FRESH = select(executions.c.job_id, executions.c.id).where(*_CHANGED)
+_NEWS = select(*_COLUMNS).where(*_CHANGED)
+
+
+def jobs_aging(conn: Connection, instance: str, waiting_since: datetime, begun_after: datetime) -> set[str]:
+    """Jobs with a failed attempt that may be repeated and ended since, or an active run that began after."""
+    times = {"of": instance, "waiting_since": waiting_since, "begun_after": begun_after}
+    return set(conn.execute(_AGING, times).scalars())
+
+
+_AGING = union_all(
+    *(
+        select(executions.c.job_id).where(executions.c.instance == bindparam("of"), *conditions)
+        for conditions in (
+            (executions.c.ended_at >= bindparam("waiting_since"), AWAITS_RETRY),
+            (ACTIVE, executions.c.began_at > bindparam("begun_after")),
+        )
     )
-    return set(conn.execute(statement.distinct()).scalars())
+)
 
 
 def jobs(conn: Connection, instance: str) -> set[str]:
@@ -108,19 +139,26 @@ def under_way(conn: Connection, instance: str, start: datetime, end: datetime) -
 
     Reads what ended after `start`: meant for the recent past.
     """
-    columns = executions.c.job_id, executions.c.id, executions.c.began_at, executions.c.ended_at
-    statement = select(*columns).where(
-        executions.c.instance == instance, executions.c.ended_at > start, _began_at < end
-    )
-    return [RunTime(RunId(*row[:2]), *row[2:]) for row in conn.execute(statement)]
+    rows = conn.execute(_UNDER_WAY, {"of": instance, "start": start, "end": end})
+    return [RunTime(RunId(*row[:2]), *row[2:]) for row in rows]
+
+
+_UNDER_WAY = select(executions.c.job_id, executions.c.id, executions.c.began_at, executions.c.ended_at).where(
+    executions.c.instance == bindparam("of"),
+    executions.c.ended_at > bindparam("start"),
+    _began_at < bindparam("end"),
+)
 
 
 def named(conn: Connection, instance: str, runs: Collection[RunId]) -> list[Execution]:
     """Those of them that are known."""
     if not runs:
         return []
-    rows = conn.execute(by_run(conn, executions, instance, runs).with_only_columns(*_COLUMNS))
+    rows = conn.execute(_NAMED[conn.dialect.name], {"instance": instance, "runs": run_list(runs)})
     return [decode(row) for row in rows if row.id is not None]
+
+
+_NAMED = by_run(executions, _COLUMNS)
 
 
 def began(
@@ -142,17 +180,18 @@ def began(
     return [decode(row) for row in conn.execute(statement) if row.id is not None]
 
 
-def _last(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[Any]:
+def _last(dialect: str, *wanted: ColumnElement[bool]) -> Select[Any]:
     """The last final runs of each wanted series; ranking all runs would read the whole history."""
     of_series = and_(
         *(executions.c[name] == series_table.c[name] for name in _SERIES),
         executions.c.ended_at.is_not(None),
     )
+    keep = bindparam("keep", type_=Integer)
     newest = select(*_COLUMNS).where(of_series).order_by(executions.c.began_at.desc())
-    if conn.dialect.name == "postgresql":
+    if dialect == "postgresql":
         # Of those that began at once always the same: SQLite finds them all, and the last are taken.
         last = newest.order_by(executions.c.id.desc()).limit(keep).lateral("last")
-        return select(last).select_from(series_table.join(last, true())).where(wanted)
+        return select(last).select_from(series_table.join(last, true())).where(*wanted)
     # SQLite has no LATERAL: where the window of each series begins first, then the runs from there on.
     first = newest.with_only_columns(executions.c.began_at).limit(1).offset(keep - 1)
     windows = (
@@ -164,7 +203,7 @@ def _last(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[An
                 first.correlate(series_table).scalar_subquery(), literal(_BEGINNING, Instant())
             ).label("since"),
         )
-        .where(wanted)
+        .where(*wanted)
         .cte("windows")
     )
     of_window = and_(
@@ -174,6 +213,12 @@ def _last(conn: Connection, wanted: ColumnElement[bool], keep: int) -> Select[An
     )
     # Without an outer join it might read all executions first and then look for their windows.
     return select(*_COLUMNS).select_from(windows.outerjoin(executions, of_window))
+
+
+_OF_INSTANCE = series_table.c.instance == bindparam("of")
+_OF_JOBS = series_table.c.job_id.in_(bindparam("jobs", expanding=True))
+_LAST = {dialect: _last(dialect, _OF_INSTANCE) for dialect in ("sqlite", "postgresql")}
+_LAST_OF_SOME = {dialect: _last(dialect, _OF_INSTANCE, _OF_JOBS) for dialect in ("sqlite", "postgresql")}
 
 
 def _by_beginning(run: Execution) -> tuple[datetime, str, str]:

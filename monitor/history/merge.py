@@ -6,17 +6,23 @@ a run only moves forward: from active to final to superseded; among equals the l
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from monitor.model import FINAL_WORDS, SUPERSEDED_WORDS, Execution, Step
+
+_TOLD = attrgetter(*[field.name for field in fields(Execution)][:-4])
+"""All that a document tells; what follows is our own: missing, backfilled, first_seen, last_seen."""
+_told_as: Callable[..., Execution] = Execution
 
 
 def merge(stored: Execution | None, seen: Execution, *, seen_at: datetime, backfill: bool) -> Execution:
     """The execution to store; `stored` itself when there is nothing to write, not even that it was seen."""
     if stored is None:
         old = backfill and seen.execution_status in FINAL_WORDS
-        return replace(seen, missing=0, backfilled=old, first_seen=seen_at, last_seen=seen_at)
+        return _told_as(*_TOLD(seen), 0, old, seen_at, seen_at)
     newest = stored if _is_older(seen, stored) else seen
     merged = replace(
         newest,

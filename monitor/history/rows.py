@@ -1,43 +1,38 @@
-"""An execution as a row of the history and back. Steps are kept as JSON, times in it as microseconds."""
+"""An execution as a row of the history and back. Steps are kept as JSON, times in it as microseconds.
+
+Rows are read by position and written as the driver takes them, past the conversions of SQLAlchemy: a first
+read writes tens of thousands of them. What a row holds, and in which order, stands here only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement
 
+from monitor.history.schema import executions
 from monitor.model import Execution, ExitStatus, Outcome, Step, Trigger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+_NO_EXIT = ExitStatus()
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
-_PLAIN = (
-    "instance",
-    "job_id",
-    "id",
-    "scope",
-    "execution_status",
-    "status",
-    "start_time",
-    "end_time",
-    "creation_date",
-    "last_modified",
-    "user_login",
-    "client_id",
-    "is_restart",
-    "current_retry_attempt",
-    "max_retries",
-    "log_file_path",
-    "is_log_file_existing",
-    "version",
-    "missing",
-    "backfilled",
-    "first_seen",
-    "last_seen",
+_RUN = (
+    *("instance", "job_id", "id", "scope", "execution_status", "status"),
+    *("exit_code", "exit_message", "exit_status"),
+    *("start_time", "end_time", "creation_date", "last_modified", "duration"),
+    *("user_login", "client_id", "is_restart", "current_retry_attempt", "max_retries"),
+    *("log_file_path", "is_log_file_existing", "steps"),
+    *("version", "missing", "backfilled", "first_seen", "last_seen"),
 )
-"""Fields that are columns of the same name and type."""
+"""In the order of the fields of `Execution`, of which `exit_status` takes three columns."""
+
+WRITTEN = (*_RUN, *("final", "began_at", "ended_at"), *("outcome", "trigger", "counted", "change"))
+"""The columns of `encode`, all there are."""
 
 
 class Judged(NamedTuple):
@@ -48,33 +43,54 @@ class Judged(NamedTuple):
     trigger: Trigger
 
 
-def encode(execution: Execution) -> dict[str, Any]:
-    """The columns that follow from the execution alone; `first_seen` and `last_seen` must be known."""
-    exit_status = execution.exit_status or ExitStatus()
-    row = {name: getattr(execution, name) for name in _PLAIN}
-    row["exit_code"] = exit_status.code
-    row["exit_status"] = exit_status.status
-    row["exit_message"] = exit_status.message
-    row["duration"] = ticks(execution.duration)
-    row["steps"] = None if execution.steps is None else [_step_out(step) for step in execution.steps]
-    row["final"] = execution.is_final
-    row["began_at"] = execution.began or execution.first_seen
-    row["ended_at"] = execution.ended
-    return row
+def columns(steps: ColumnElement[Any] = executions.c.steps) -> tuple[ColumnElement[Any], ...]:
+    """What `decode` is given, in this order and first; `steps` may be less than the column."""
+    return tuple(steps if name == "steps" else executions.c[name] for name in _RUN)
 
 
-def decode(row: Row[Any]) -> Execution:
-    fields = {name: getattr(row, name) for name in _PLAIN}
-    return Execution(
-        **fields,
-        exit_status=_exit_in(row.exit_code, row.exit_message, row.exit_status),
-        duration=span(row.duration),
-        steps=None if row.steps is None else tuple(_step_in(step) for step in row.steps),
+JUDGED = (*columns(), executions.c.outcome, executions.c.trigger)
+"""What `decode_judged` is given; more may follow."""
+
+
+def encode(
+    run: Execution, outcome: Outcome, trigger: Trigger, *, counted: bool, change: int
+) -> tuple[Any, ...]:
+    """As the driver takes it; `first_seen` and `last_seen` must be known."""
+    ending = run.exit_status or _NO_EXIT
+    ended = run.ended
+    return (
+        *(run.instance, run.job_id, run.id, run.scope, run.execution_status, run.status),
+        *(ending.code, ending.message, ending.status),
+        *(instant(run.start_time), instant(run.end_time)),
+        *(instant(run.creation_date), instant(run.last_modified)),
+        ticks(run.duration),
+        *(run.user_login, run.client_id, run.is_restart, run.current_retry_attempt, run.max_retries),
+        *(run.log_file_path, run.is_log_file_existing),
+        None if run.steps is None else _json([_step_out(step) for step in run.steps]),
+        *(run.version, run.missing, run.backfilled, instant(run.first_seen), instant(run.last_seen)),
+        *(run.is_final, instant(run.began or run.first_seen), instant(ended)),
+        *(outcome.value, trigger.value, counted, change),
     )
 
 
-def decode_judged(row: Row[Any]) -> Judged:
-    return Judged(decode(row), Outcome(row.outcome), Trigger(row.trigger))
+def decode(row: Sequence[Any]) -> Execution:
+    instance, job_id, run_id, scope, word, status, code, message, exit_word, *_ = row
+    start, end, created, modified, took, login, client, restart, attempt, retries, path, log, steps = row[
+        9:22
+    ]
+    version, missing, backfilled, first_seen, last_seen = row[22:27]
+    return Execution(
+        *(instance, job_id, run_id, scope, word, status),
+        _exit_in(code, message, exit_word),
+        *(start, end, created, modified, span(took)),
+        *(login, client, restart, attempt, retries, path, log),
+        None if steps is None else tuple([_step_in(step) for step in steps]),
+        *(version, missing, backfilled, first_seen, last_seen),
+    )
+
+
+def decode_judged(row: Sequence[Any]) -> Judged:
+    return Judged(decode(row), Outcome(row[27]), Trigger(row[28]))
 
 
 def ticks(value: timedelta | None) -> int | None:
@@ -86,12 +102,17 @@ def span(value: int | None) -> timedelta | None:
     return None if value is None else _TICK * int(value)
 
 
+def instant(value: datetime | None) -> int | None:
+    """In whole microseconds since 1970."""
+    return None if value is None else (value - _EPOCH) // _TICK
+
+
 def _exit_in(code: str | None, message: str | None, status: str | None) -> ExitStatus | None:
     return None if code is message is status is None else ExitStatus(code, message, status)
 
 
 def _step_out(step: Step) -> dict[str, Any]:
-    exit_status = step.exit_status or ExitStatus()
+    exit_status = step.exit_status or _NO_EXIT
     fields = {
         "step_id": step.step_id,
         "id": step.id,
@@ -102,8 +123,8 @@ def _step_out(step: Step) -> dict[str, Any]:
         "exit_message": exit_status.message,
         "exit_status": exit_status.status,
         "status": step.status,
-        "start_time": _instant_out(step.start_time),
-        "end_time": _instant_out(step.end_time),
+        "start_time": instant(step.start_time),
+        "end_time": instant(step.end_time),
         "duration": ticks(step.duration),
     }
     return {name: value for name, value in fields.items() if value is not None}
@@ -122,10 +143,6 @@ def _step_in(fields: Mapping[str, Any]) -> Step:
         end_time=_instant_in(fields.get("end_time")),
         duration=span(fields.get("duration")),
     )
-
-
-def _instant_out(value: datetime | None) -> int | None:
-    return None if value is None else (value - _EPOCH) // _TICK
 
 
 def _instant_in(value: int | None) -> datetime | None:

@@ -38,6 +38,16 @@ cursors = Table(
     Column("clock_skew", BigInteger),  # microseconds the instance's clock is ahead
 )
 
+# Who may write for an instance, and who tells.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970, by the database's clock
+)
+
 coverage = Table(
     "coverage",
     metadata,

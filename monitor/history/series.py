@@ -6,7 +6,7 @@ other, `advance` says that the streak has to be counted again from the stored ru
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -67,21 +67,34 @@ def run_time(execution: Execution) -> timedelta | None:
     return max(execution.end_time - execution.start_time, timedelta())
 
 
-def advance(facts: SeriesFacts, run: Mark) -> tuple[SeriesFacts, bool]:
-    """The facts with this run, and whether it came in order; if not, the streak is wrong."""
-    start = latest(facts.last_start, run.started)
-    if run.ended is None:
-        return replace(facts, last_start=start), True
-    in_order = facts.last_end is None or run.ended > facts.last_end
+def advance(facts: SeriesFacts, runs: Iterable[Mark]) -> tuple[SeriesFacts, bool]:
+    """The facts with these runs, and whether all came in order; if not, the streak is wrong."""
+    start, end, streak = facts.last_start, facts.last_end, facts.consecutive_failures
+    success, failure = facts.last_success, facts.last_failure
+    outcome, duration = facts.last_outcome, facts.last_duration
+    in_order = True
+    for run in runs:
+        if run.started is not None and (start is None or run.started > start):
+            start = run.started
+        if run.ended is None:
+            continue
+        if end is None or run.ended > end:
+            end, outcome, duration = run.ended, run.outcome, run.duration
+        else:
+            in_order = False
+        if run.outcome in SUCCESSES:
+            success, streak = latest(success, run.ended), 0
+        elif run.outcome in FAILURES:
+            failure, streak = latest(failure, run.ended), streak + 1
     moved = replace(
         facts,
         last_start=start,
-        last_end=latest(facts.last_end, run.ended),
-        last_success=latest(facts.last_success, run.ended if run.outcome in SUCCESSES else None),
-        last_failure=latest(facts.last_failure, run.ended if run.outcome in FAILURES else None),
-        last_outcome=run.outcome if in_order else facts.last_outcome,
-        last_duration=run.duration if in_order else facts.last_duration,
-        consecutive_failures=_streak(facts.consecutive_failures, run.outcome),
+        last_end=end,
+        last_success=success,
+        last_failure=failure,
+        last_duration=duration,
+        last_outcome=outcome,
+        consecutive_failures=streak,
     )
     return moved, in_order
 
@@ -104,13 +117,7 @@ def is_withdrawn(before: Mark, after: Mark) -> bool:
 
 
 def latest(*times: datetime | None) -> datetime | None:
-    return max((at for at in times if at is not None), default=None)
-
-
-def _streak(length: int, outcome: Outcome | None) -> int:
-    if outcome in SUCCESSES:
-        return 0
-    return length + 1 if outcome in FAILURES else length
+    return max([at for at in times if at is not None], default=None)
 
 
 def _without(fact: datetime | None, given: datetime | None) -> datetime | None:

@@ -30,6 +30,9 @@ KINDS = (
     "reset",
     "stall",
     "drip",
+    "short_page",
+    "misdated",
+    "revoked",
 )
 
 

@@ -59,6 +59,8 @@ class Response:
     body: bytes | Part = b""
     mishap: Mishap | None = None
     pause: float = 0.05  # real seconds between two bytes of a drip
+    silence: float | None = None  # real seconds after which a stalled answer is closed; None: it never is
+    date_off: int = 0  # seconds by which its Date is wrong
 
     @property
     def length(self) -> int:

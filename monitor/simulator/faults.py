@@ -1,9 +1,10 @@
 """Misbehaviour on order: which responses of which API go wrong, how, and how often.
 
 Some faults answer in place of the API (429, 503, a page of HTML), others spoil its answer (cut off, reset,
-never ending). Order matters: the first fault that applies is used up first.
+never ending), one ends the tokens before it. Order matters: the first fault that applies is used up first.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,13 +19,15 @@ APIS = ("token", "search", "execution", "start", "webdav", "*")
 
 @dataclass(slots=True)
 class Fault:
-    """`n` None: until cleared. `after`: so many requests pass first. `answer` None: the API answers, and
-    `spoil` changes that."""
+    """`n` None: until cleared. `after`: so many requests pass first. `replaces`: the API is not asked, and
+    `spoil` makes the answer. `revokes`: every token ends before the API is asked. `spoil` gives back the
+    response itself where there is nothing to spoil."""
 
     api: str
     name: str
     spoil: Callable[[Response], Response]
     replaces: bool
+    revokes: bool = False
     n: int | None = 1
     after: int = 0
     probability: float = 1.0
@@ -77,13 +80,25 @@ class Faults:
     def reset(self, api: str = "*", **when: Any) -> None:
         self._mishap(api, Mishap.RESET, when)
 
-    def stall(self, api: str = "*", **when: Any) -> None:
-        """Half of the body, then nothing, while the connection stays open."""
-        self._mishap(api, Mishap.STALL, when)
+    def stall(self, api: str = "*", *, silence: float | None = None, **when: Any) -> None:
+        """Half of the body, then nothing, while the connection stays open: `silence` real seconds long."""
+        self._spoil(api, "stall", lambda r: replace(r, mishap=Mishap.STALL, silence=silence), when)
 
     def drip(self, api: str = "*", *, pause: float = 0.05, **when: Any) -> None:
         """The body comes byte by byte, `pause` real seconds apart."""
         self._spoil(api, "drip", lambda r: replace(r, mishap=Mishap.DRIP, pause=pause), when)
+
+    def short_page(self, api: str = "search", *, keep: int = 1, **when: Any) -> None:
+        """Fewer hits than asked for, though more follow; a page of so many or fewer stays as it is."""
+        self._spoil(api, "short_page", lambda response: _shortened(response, keep), when)
+
+    def misdated(self, api: str = "*", *, by: int = 3600, **when: Any) -> None:
+        """The `Date` is wrong by so many seconds, as that of one server among several may be."""
+        self._spoil(api, "misdated", lambda response: replace(response, date_off=by), when)
+
+    def revoked(self, api: str = "*", **when: Any) -> None:
+        """All tokens end, in the middle of their life."""
+        self._add(Fault(api, "revoked", lambda response: response, replaces=False, revokes=True, **when))
 
     def clear(self, api: str = "*") -> None:
         self._plan = [fault for fault in self._plan if api not in {"*", fault.api}]
@@ -98,9 +113,15 @@ class Faults:
                 if fault.n is not None:
                     fault.n -= 1
                 self._plan = [kept for kept in self._plan if kept.n != 0]
-                self.done.append(f"{api} {fault.name}")
                 return fault
         return None
+
+    def strike(self, fault: Fault, api: str, response: Response) -> Response:
+        """The response as the fault has it; in `done` it stands only where that made a difference."""
+        spoilt = fault.spoil(response)
+        if fault.revokes or spoilt is not response:
+            self.done.append(f"{api} {fault.name}")
+        return spoilt
 
     def _strikes(self, fault: Fault) -> bool:
         fault.asked += 1
@@ -129,6 +150,17 @@ class Faults:
 def _halved(response: Response) -> Response:
     body = response.read()
     return replace(response, body=body[: len(body) // 2])
+
+
+def _shortened(response: Response, keep: int) -> Response:
+    document = response.json() if response.status == 200 else {}
+    hits = document.get("hits", [])
+    if len(hits) <= keep:
+        return response
+    asked = document.get("next", {}).get("count", len(hits))
+    following = {"_type": "result_page", "count": asked, "start": document["start"] + keep}
+    document |= {"hits": hits[:keep], "count": keep, "next": following}
+    return replace(response, body=json.dumps(document).encode())
 
 
 def _as_text(response: Response) -> Response:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from monitor.simulator import account_manager, control, ocapi, webdav
 from monitor.simulator.exchange import Request, RequestRecord, Response, html_response
-from monitor.simulator.instant import http_date
+from monitor.simulator.instant import SECOND, http_date
 from monitor.simulator.world import World
 
 _DATA_API = re.compile(r"/(?:s/-/)?dw/data/v(\d{2})_(\d{1,2})(/.*)")
@@ -26,10 +26,13 @@ def handle(world: World, request: Request) -> Response:
         world.sync()
         api, respond = _route(request)
         fault = None if api == "control" else world.faults.pick(api)
+        if fault is not None and fault.revokes:
+            world.account_manager.revoke_all()
         response = Response(0) if fault is not None and fault.replaces else respond(world, request)
         if fault is not None:
-            response = fault.spoil(response)
-        dated = replace(response, headers={"Date": http_date(world.now_ms()), **response.headers})
+            response = world.faults.strike(fault, api, response)
+        date = http_date(world.now_ms() + response.date_off * SECOND)
+        dated = replace(response, headers={"Date": date, **response.headers})
         if api != "control":
             kept = request.body if api == "search" else b""
             world.requests.append(

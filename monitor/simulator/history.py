@@ -21,6 +21,7 @@ class History:
         self._by_job: dict[str, list[Row]] = {}
         self._by_id: dict[str, Row] = {}
         self._unstarted: list[Row] = []
+        self._longest = 0  # milliseconds that a row has taken at most
         self._unusual: list[Row] = []  # all but those that are over and OK: active ones above all
 
     def __len__(self) -> int:
@@ -29,6 +30,7 @@ class History:
     def add(self, row: Row) -> None:
         if row.id:
             self._by_id[row.id] = row
+        self._measure(row)
         if row.start is None:
             self._unstarted.append(row)
             return
@@ -67,6 +69,7 @@ class History:
 
     def changed(self, row: Row) -> None:
         """A row was altered by hand: it may have become unusual again."""
+        self._measure(row)
         kept = (*self._unusual, *self._unstarted)
         if not row.plain and row.start is not None and not any(other is row for other in kept):
             _insert(self._unusual, row)
@@ -110,12 +113,24 @@ class History:
             lists = [self._by_job.get(str(job_id), []) for job_id in sorted(narrowed.job_ids, key=str)]
             parts = [_slice(rows, narrowed) for rows in lists]
             rows = parts[0] if len(parts) == 1 else sorted((r for part in parts for r in part), key=_start)
+        elif narrowed.touching is not None and not narrowed.unusual:
+            rows = _slice(self._touching(narrowed.touching), narrowed)
         else:
             rows = _slice(self._unusual if narrowed.unusual else self._started, narrowed)
         if narrowed.needs_start:
             return rows
         jobs = narrowed.job_ids
         return rows + [row for row in self._unstarted if jobs is None or row.job_id in jobs]
+
+    def _touching(self, low: int) -> list[Row]:
+        """All that started or ended from then on, and all that is unusual."""
+        since = low - self._longest
+        older = self._unusual[: bisect_left(self._unusual, since, key=_start)]
+        return older + self._started[bisect_left(self._started, since, key=_start) :]
+
+    def _measure(self, row: Row) -> None:
+        if row.start is not None and row.ended is not None:
+            self._longest = max(self._longest, row.ended - row.start)
 
 
 def _slice(rows: list[Row], narrowed: Narrowed) -> list[Row]:

@@ -24,16 +24,20 @@ from monitor.simulator.execution import Row
 
 Test = Callable[[Row], bool]
 
+END_OF_TIME = 2**62  # milliseconds
+
 
 @dataclass(slots=True)
 class Narrowed:
     """`low` and `high` are inclusive bounds of start_time; `job_ids` None stands for all jobs; `unusual`
-    means that no row which ended with status OK can match; `rest` is what the indexes cannot answer."""
+    means that no row which ended with status OK can match, `touching` that no such row can which ended
+    before; `rest` is what the indexes cannot answer."""
 
     low: int | None = None
     high: int | None = None
     job_ids: frozenset[Value] | None = None
     unusual: bool = False
+    touching: int | None = None
     rest: tuple[Condition, ...] = ()
 
     @property
@@ -45,6 +49,7 @@ def narrow(condition: Condition) -> Narrowed:
     found = Narrowed()
     rest = [part for part in _conjuncts(condition) if not _absorbed(part, found)]
     found.rest = tuple(rest)
+    found.touching = max((low for part in rest if (low := _touched(part)) is not None), default=None)
     return found
 
 
@@ -132,6 +137,25 @@ def _conjuncts(condition: Condition) -> list[Condition]:
     if isinstance(condition, Every):
         return [single for part in condition.parts for single in _conjuncts(part)]
     return [condition]
+
+
+def _touched(part: Condition) -> int | None:
+    """What a row that ended with status OK must have reached to match: the question of every poll."""
+    if not isinstance(part, Either):
+        return None
+    lows = [_reached(way) for way in part.parts]
+    return min((low for low in lows if low is not None), default=None) if all(lows) else None
+
+
+def _reached(way: Condition) -> int | None:
+    """Beyond all time for what no such row matches at all."""
+    for single in _conjuncts(way):
+        match single:
+            case Between("start_time" | "end_time", int(low)):
+                return low
+            case OneOf("status", values) if "OK" not in values:
+                return END_OF_TIME
+    return None
 
 
 def _absorbed(part: Condition, found: Narrowed) -> bool:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -216,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             if response.mishap is Mishap.STALL:
-                self._wait_for_the_end()
+                self._wait_for_the_end(response.silence)
 
     def _drip(self, response: Response) -> None:
         for byte in response.read():
@@ -225,10 +226,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
 
-    def _wait_for_the_end(self) -> None:
-        """Until the server stops or the client hangs up, which is looked for now and then."""
-        self.connection.settimeout(0.2)
-        while not self.server.stopping.is_set():
+    def _wait_for_the_end(self, silence: float | None) -> None:
+        """Until the server stops, time is up, or the client hangs up, which is looked for now and then."""
+        until = None if silence is None else time.monotonic() + silence
+        self.connection.settimeout(0.2 if silence is None else min(silence, 0.2))
+        while not self.server.stopping.is_set() and (until is None or time.monotonic() < until):
             try:
                 if not self.connection.recv(1):
                     return

@@ -8,12 +8,16 @@ import email.policy
 import json
 import logging
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +34,7 @@ from alerts.model import (
     MessageFile,
     Severity,
 )
-from alerts.notifier import Notifier, build
+from alerts.notifier import Notifier, build, plugin_for
 from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
 
 SECRET = "s3cr3tT0kenAbC"
@@ -59,7 +63,8 @@ def serving(receiver: Receiver) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             receiver.methods.append(self.command)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            receiver.bodies.append(json.loads(body) if body else {})
+            is_json = body.startswith(b"{")
+            receiver.bodies.append(json.loads(body) if is_json else {"raw": body} if body else {})
             if receiver.silent:
                 receiver.done.wait(10)
                 return
@@ -391,3 +396,55 @@ def test_a_scripted_notifier_fails_as_targets_do(word: str) -> None:
     notifier.send(message())
 
     assert (len(notifier.tried), len(notifier.sent)) == (2, 1)
+
+
+def test_a_plug_in_that_reads_its_files_from_disk_finds_them_there(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    form = build("ops", f"form://127.0.0.1:{receiver.port}/x")
+    form.send(message())
+    (body,) = receiver.bodies
+    assert b"ERROR it broke" in body["raw"]
+    assert not list(tmp_path.iterdir()), "nothing stays behind"
+
+
+def test_a_file_is_written_to_disk_for_nobody_else(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    build("ops", receiver.url()).send(message())
+    assert receiver.bodies[0]["attachments"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")
+def test_each_scheme_leads_to_the_librarys_own_plug_in() -> None:
+    from apprise.plugins import N_MGR
+
+    schemes: list[str] = N_MGR.schemas(include_disabled=True)  # type: ignore[no-untyped-call]
+    assert len(schemes) > 200
+    assert {scheme: plugin_for(scheme) for scheme in schemes} == {scheme: N_MGR[scheme] for scheme in schemes}
+
+
+@pytest.mark.parametrize("scheme", ["", "https", "nonesuch", '"', "../x"])
+def test_a_scheme_of_no_plug_in_leads_to_none(scheme: str) -> None:
+    assert plugin_for(scheme) is None
+
+
+def test_a_target_costs_the_memory_of_its_own_plug_in_alone() -> None:
+    program = """
+import sys
+from alerts.notifier import build
+for url in ("json://127.0.0.1/x", "mailto://a:b@example.com", "slack://aaaaaaaaa/bbbbbbbbb/cccccccccccccccccccccccc/#x"):
+    build("ops", url)
+print(sum(name.startswith("apprise.plugins.") for name in sys.modules))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True
+    )
+    assert int(answer.stdout) < 40, "of 180"
+
+
+def test_an_address_copied_from_the_service_is_understood() -> None:
+    slack = build("ops", "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ")
+    assert slack.capabilities.format is BodyFormat.SLACK

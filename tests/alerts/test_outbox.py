@@ -127,7 +127,6 @@ def test_who_lost_the_lease_can_no_longer_put_the_row_off(conn: Connection) -> N
 
     assert not outbox.retry(conn, row.id, "slow", NOON, TRIES)
     assert not outbox.dead(conn, row.id, "slow", NOON, TRIES, "why")
-    assert not outbox.release(conn, row.id, "slow")
 
 
 def test_what_was_taken_is_marked_even_if_the_lease_was_lost(conn: Connection) -> None:
@@ -139,17 +138,6 @@ def test_what_was_taken_is_marked_even_if_the_lease_was_lost(conn: Connection) -
     outbox.sent(conn, row.id, NOON, 1)
 
     assert claimed(conn, NOON + 90 * SECOND) is None
-
-
-def test_a_released_row_is_as_it_was(conn: Connection) -> None:
-    put(conn, 1)
-    row = outbox.claim(conn, "ops", "me", NOON)
-    assert row is not None
-
-    assert outbox.release(conn, row.id, "me")
-
-    again = outbox.claim(conn, "ops", "me", NOON)
-    assert again == row
 
 
 def test_the_history_of_tries_is_kept(conn: Connection) -> None:

@@ -26,6 +26,19 @@ def test_a_process_that_ended_is_gone() -> None:
     assert process_is_gone(other)
 
 
+def test_a_process_that_was_killed_is_gone_before_its_parent_looked() -> None:
+    code = "from alerts.owner import owner; print(owner(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        assert not process_is_gone(name)
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays unreaped
+        assert process_is_gone(name)
+
+
 def test_a_number_that_another_process_uses_by_now_does_not_keep_it_alive() -> None:
     host, pid, nonce = owner().rsplit(":", 2)
 

@@ -146,6 +146,10 @@ class Agent:
             self._close()
             self._output.clear()
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

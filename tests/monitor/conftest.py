@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from pydantic import SecretStr
 from alerts.testing import RecordingNotifier
 from monitor.app import App
 from monitor.clock import ManualClock
+from monitor.crossings import Crossing
 from monitor.poll import PollResult
 from monitor.settings import InstanceSettings, Settings
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
@@ -31,11 +36,13 @@ class Night:
         self.chat = RecordingNotifier("chat")
         self._state = state
         self._apps: list[App] = []
+        self._living: set[str] = set()
+        self._gone: set[str] = set()
         self._changes: dict[str, Any] = {}
 
-    def settings(self) -> Settings:
+    def settings(self, name: str = "production") -> Settings:
         instance = InstanceSettings(
-            name="production",
+            name=name,
             server=self.simulator.url,
             account_manager_host=self.simulator.url,
             client_id=DEMO_CLIENT_ID,
@@ -44,11 +51,36 @@ class Night:
         return Settings(instances=[instance], state=self._state, **self._changes)
 
     def agent(self, **changes: Any) -> App:
-        """A new process on the same state; the settings stay changed."""
+        """A new process on the same state, where the last one was killed; the settings stay changed."""
+        self._gone |= self._living
+        self._living.clear()
+        return self.beside(**changes)
+
+    def beside(
+        self,
+        *,
+        instance: str = "production",
+        target: str = "chat",
+        crossing: Crossing | None = None,
+        **changes: Any,
+    ) -> App:
+        """As `agent`, while the others live on."""
         self._changes |= changes
-        app = App(self.settings(), clock=self.clock, notifiers={"chat": self.chat})
+        app = App(
+            self.settings(instance),
+            clock=self.clock,
+            notifiers={target: self.chat},
+            is_gone=self._gone.__contains__,
+            crossing=crossing,
+        )
         self._apps.append(app)
+        self._living.add(app.holder)
         return app
+
+    def kill(self, app: App) -> None:
+        """For all others its process is gone from here on."""
+        self._living.discard(app.holder)
+        self._gone.add(app.holder)
 
     def pass_time(self, **by: float) -> None:
         self.clock.advance(timedelta(**by))
@@ -78,6 +110,23 @@ class Night:
     def close(self) -> None:
         for app in self._apps:
             app.engine.dispose()
+
+
+@pytest.fixture
+def nights(sqlite_template: Path, tmp_path: Path) -> Callable[[], AbstractContextManager[Night]]:
+    """Makes any number of them, each on a fresh SQLite state: for properties."""
+    numbers = itertools.count(1)
+
+    @contextmanager
+    def fresh() -> Iterator[Night]:
+        path = tmp_path / f"{next(numbers)}.db"
+        shutil.copyfile(sqlite_template, path)
+        night = Night(f"sqlite:///{path}")
+        with night.simulator:
+            yield night
+            night.close()
+
+    return fresh
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"], ids=["sqlite", "postgresql"])

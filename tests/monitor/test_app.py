@@ -32,7 +32,7 @@ def test_an_instance_is_down_while_polls_end_in_trouble_of_our_own(night: Night)
 
 def test_nothing_is_said_of_an_instance_nobody_asked_yet(night: Night) -> None:
     app = night.agent()
-    app.publish("production")
+    app._watches["production"].publish()
     assert up(app) is None
 
 

@@ -194,7 +194,7 @@ def test_an_explanation_sees_what_runs_beside_the_job(engine: Engine) -> None:
     with engine.begin() as conn:
         poll(conn, 0, [run("full", "1", -30), run("diff", "1", -20), run("x1", "1", -20)], None)
     with reading(engine) as conn:
-        facts = load_facts(conn, "i", POLICY, {"diff"}, beside_all=True)
+        facts = load_facts(conn, "i", POLICY, {"diff"})
     assert facts is not None
     assert {series.job_id for series in facts.runs} == {"diff"}
     assert {one.job_id for one in facts.others} == {"full", "x1"}

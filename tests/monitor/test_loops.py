@@ -221,7 +221,7 @@ class Turns:
         self._turns = turns
         self._takes = takes
         self._clock = ScriptedClock(end=nothing)
-        self._rounds = Rounds(tuple(keys), self._step, self._clock, interval, workers=1)
+        self._rounds = Rounds(tuple(keys), self._step, self._clock, lambda _key: interval, workers=1)
         self._rounds.run()
 
     def _step(self, key: str) -> None:
@@ -274,15 +274,14 @@ def test_a_key_that_always_fails_keeps_its_turns_and_the_others_theirs(
 def test_stop_leaves_the_key_that_was_waited_for() -> None:
     clock = ScriptedClock(end=lambda: rounds.stop())  # noqa: PLW0108 - made below
     done: list[str] = []
-    rounds = Rounds(("a",), done.append, clock, 60.0)
+    rounds = Rounds(("a",), done.append, clock, lambda _key: 60.0)
     clock.script = iter([nothing])
     rounds.run()
     assert done == ["a"], "the first at once; the second was waited for when stop came"
-    assert rounds.stopping
 
 
 def test_no_key_is_no_worker() -> None:
-    rounds = Rounds((), lambda _key: None, SystemClock(), 60.0)
+    rounds = Rounds((), lambda _key: None, SystemClock(), lambda _key: 60.0)
     rounds.start()
     assert rounds.join(lambda: 0.0)
 
@@ -304,7 +303,7 @@ def test_a_key_is_in_the_hands_of_one_thread_at_a_time() -> None:
         with lock:
             held[key] -= 1
 
-    rounds = Rounds(tuple("abc"), step, SystemClock(), 0.0001, workers=8)
+    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: 0.0001, workers=8)
     rounds.start()
     assert enough.wait(LONG), "every key has its turns"
     rounds.stop()
@@ -319,7 +318,7 @@ def test_as_many_keys_are_worked_on_at_once_as_there_are_workers() -> None:
         together.wait(LONG)
         rounds.stop()
 
-    rounds = Rounds(tuple("abc"), step, SystemClock(), 0.001, workers=3)
+    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: 0.001, workers=3)
     rounds.start()
     assert rounds.join(lambda: LONG)
     assert not together.broken
@@ -327,7 +326,7 @@ def test_as_many_keys_are_worked_on_at_once_as_there_are_workers() -> None:
 
 def test_stop_ends_all_threads_waits_at_once() -> None:
     first = threading.Semaphore(0)
-    rounds = Rounds(tuple("abc"), lambda _key: first.release(), SystemClock(), 3600.0, workers=2)
+    rounds = Rounds(tuple("abc"), lambda _key: first.release(), SystemClock(), lambda _key: 3600.0, workers=2)
     rounds.start()
     assert first.acquire(timeout=LONG)
     rounds.stop()
@@ -341,7 +340,7 @@ def test_join_says_whether_a_step_was_left_behind() -> None:
         begun.set()
         release.wait(LONG)
 
-    rounds = Rounds(("a",), step, SystemClock(), 60.0)
+    rounds = Rounds(("a",), step, SystemClock(), lambda _key: 60.0)
     rounds.start()
     assert begun.wait(LONG)
     rounds.stop()

@@ -52,6 +52,7 @@ NAMES = {
     "sfcc_job_last_failure_timestamp_seconds": "gauge",
     "sfcc_job_last_start_timestamp_seconds": "gauge",
     "sfcc_job_last_success_timestamp_seconds": "gauge",
+    "sfcc_job_next_due_timestamp_seconds": "gauge",
     "sfcc_job_overlaps_total": "counter",
     "sfcc_job_running": "gauge",
     "sfcc_job_status": "gauge",
@@ -60,6 +61,7 @@ NAMES = {
     "sfcc_poll_duration_seconds": "histogram",
     "sfcc_poll_last_success_timestamp_seconds": "gauge",
     "sfcc_running_executions": "gauge",
+    "sfcc_unreadable_documents_total": "counter",
     "sfcc_up": "gauge",
 }
 """What dashboards and rules elsewhere rely on; a change here breaks them."""
@@ -84,6 +86,7 @@ LABELS = {
     "sfcc_job_last_failure_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_last_start_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_last_success_timestamp_seconds": {"sfcc_instance", "job_id"},
+    "sfcc_job_next_due_timestamp_seconds": {"sfcc_instance", "job_id"},
     "sfcc_job_overlaps_total": {"sfcc_instance", "job_id", "other_job_id"},
     "sfcc_job_running": {"sfcc_instance", "job_id"},
     "sfcc_job_status": {"sfcc_instance", "job_id", "sfcc_job_status"},
@@ -92,6 +95,7 @@ LABELS = {
     "sfcc_poll_duration_seconds": {"sfcc_instance"},
     "sfcc_poll_last_success_timestamp_seconds": {"sfcc_instance"},
     "sfcc_running_executions": {"sfcc_instance"},
+    "sfcc_unreadable_documents_total": {"sfcc_instance"},
     "sfcc_up": {"sfcc_instance"},
 }
 
@@ -114,8 +118,9 @@ BUSY = JobSnapshot(
         "median": timedelta(minutes=61),
         "upper": timedelta(minutes=80, microseconds=1),
     },
+    next_due=NOW + 20 * HOUR,
     schedule="0 2 * * *",
-    schedule_source="settings",
+    schedule_source="configured",
 )
 IDLE = JobSnapshot(job_id="never-ended")
 PRODUCTION = InstanceSnapshot(
@@ -146,7 +151,7 @@ class Page:
     def __init__(self, *snapshots: InstanceSnapshot, targets: tuple[str, ...] = ()) -> None:
         self.now: datetime = NOW
         self.collector = StateCollector(lambda: self.now)
-        self.agent = AgentMetrics(self.collector, "1.2.3", targets)
+        self.agent = AgentMetrics(self.collector, "1.2.3", targets, tuple(one.instance for one in snapshots))
         for snapshot in snapshots:
             self.collector.publish(snapshot)
 

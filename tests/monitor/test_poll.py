@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from monitor.app import App
 from monitor.errors import Reason
@@ -337,3 +338,33 @@ def test_an_odd_document_costs_neither_the_page_nor_a_line_at_every_poll(night: 
     night.world.start("import").finish(code="ERROR")
     night.turn(app)
     assert night.titles == ["failed: import on production"]
+
+
+def test_how_long_a_run_has_taken_goes_on_although_nothing_else_about_it_does(night: Night) -> None:
+    app = night.agent()
+    night.world.start("import")
+    assert night.turn(app).stored == 1
+    assert night.turn(app, minutes=5).stored == 0
+    ((run, _),) = runs(app)
+    assert run.start_time is not None
+    assert run.duration is not None
+    assert run.last_seen is not None
+    assert run.duration >= timedelta(minutes=5)
+    assert run.last_seen - run.start_time == run.duration
+
+
+def test_a_poll_in_which_nothing_happened_asks_the_state_little(night: Night) -> None:
+    app = night.agent()
+    for number in range(20):
+        night.world.start(f"import {number}").finish()
+    night.world.start("export")
+    for _ in range(2):
+        night.turn(app)
+    night.pass_time(minutes=1)
+    asked: list[str] = []
+    event.listen(app.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    assert app.poll("production").stored == 0
+    read = [one for one in asked if one.startswith(("SELECT", "WITH"))]
+    written = [one for one in asked if one.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert len(read) <= 15, "with what is published after it"
+    assert len(written) <= 4

@@ -47,7 +47,9 @@ class Poll:
 
     def misses(self, minute: float, key: RunKey = KEY) -> Execution:
         with self.engine.begin() as conn:
-            return mark_missing(conn, key, seen_at=self.at(minute), judge=self.judge)
+            found = mark_missing(conn, key, seen_at=self.at(minute), judge=self.judge)
+        assert found is not None
+        return found
 
     def run(self, key: RunKey = KEY) -> Execution:
         with reading(self.engine) as conn:
@@ -120,8 +122,8 @@ def test_touching_keeps_active_runs_alive_and_final_ones_alone(poll: Poll, run: 
     poll.sees(1, run(id="1", how="running", end=None), run(id="2", end=1))
     poll.misses(2)
     with poll.engine.begin() as conn:
-        touch(conn, [KEY, KEY._replace(id="2"), KEY._replace(id="unheard of")], at(3))
-        touch(conn, [KEY], at(2))
+        touch(conn, dict.fromkeys([KEY, KEY._replace(id="2"), KEY._replace(id="unheard of")]), at(3))
+        touch(conn, {KEY: None}, at(2))
     assert (poll.run().last_seen, poll.run().missing) == (at(3), 0)
     assert poll.run(KEY._replace(id="2")).last_seen == at(1)
 

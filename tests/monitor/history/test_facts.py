@@ -11,6 +11,7 @@ from monitor.history import executions as history
 from monitor.history import facts
 from monitor.history.engine import reading
 from monitor.history.executions import Judge, store
+from monitor.history.recent import Recent
 from monitor.history.retention import prune
 from monitor.model import Execution, Interval, RunId, Series, Step
 
@@ -44,7 +45,7 @@ def test_the_last_final_runs_of_each_series_and_all_active_ones(
         run("import", "elsewhere", instance="staging"),
     )
     with reading(state) as conn:
-        found = facts.runs(conn, "production", None, KEEP)
+        found = facts.runs(conn, "production", None, history.active(conn, "production"), KEEP)
     assert {series: [run.id for run in runs] for series, runs in found.items()} == {
         Series("import", "Organization"): ["stuck", "2", "3", "4"],
         Series("import", "RefArch"): ["site 0", "site 1"],
@@ -55,10 +56,16 @@ def test_the_last_final_runs_of_each_series_and_all_active_ones(
 def test_only_the_jobs_that_were_asked_for(state: Engine, remember: Callable[..., None], run: Make) -> None:
     remember(run("import"), run("export"), run("index", how="running", end=None))
     with reading(state) as conn:
-        assert {series.job_id for series in facts.runs(conn, "production", {"import"}, KEEP)} == {"import"}
-        assert {series.job_id for series in facts.runs(conn, "production", ["index"], KEEP)} == {"index"}
-        assert facts.runs(conn, "production", [], KEEP) == {}
-        assert facts.runs(conn, "staging", None, KEEP) == {}
+        assert {
+            series.job_id
+            for series in facts.runs(conn, "production", {"import"}, history.active(conn, "production"), KEEP)
+        } == {"import"}
+        assert {
+            series.job_id
+            for series in facts.runs(conn, "production", ["index"], history.active(conn, "production"), KEEP)
+        } == {"index"}
+        assert facts.runs(conn, "production", [], history.active(conn, "production"), KEEP) == {}
+        assert facts.runs(conn, "staging", None, history.active(conn, "staging"), KEEP) == {}
 
 
 def test_runs_that_began_at_once_do_not_widen_the_window(
@@ -66,7 +73,7 @@ def test_runs_that_began_at_once_do_not_widen_the_window(
 ) -> None:
     remember(*[run(id=str(number)) for number in range(5)])
     with reading(state) as conn:
-        (found,) = facts.runs(conn, "production", None, KEEP).values()
+        (found,) = facts.runs(conn, "production", None, history.active(conn, "production"), KEEP).values()
     assert [run.id for run in found] == ["2", "3", "4"]
 
 
@@ -76,7 +83,7 @@ def test_a_series_whose_runs_are_pruned_is_absent(
     remember(run())
     with state.begin() as conn:
         prune(conn, before=at(1000))
-        assert facts.runs(conn, "production", None, KEEP) == {}
+        assert facts.runs(conn, "production", None, history.active(conn, "production"), KEEP) == {}
 
 
 def test_fresh_is_what_changed_since(state: Engine, remember: Callable[..., None], run: Make) -> None:
@@ -148,15 +155,11 @@ def test_runs_are_found_by_their_names(state: Engine, remember: Callable[..., No
         assert facts.named(conn, "production", []) == []
 
 
-def test_jobs_are_all_that_were_seen_or_those_of_which_a_run_ended(
-    state: Engine, remember: Callable[..., None], run: Make
-) -> None:
+def test_jobs_are_all_that_were_seen(state: Engine, remember: Callable[..., None], run: Make) -> None:
     remember(run("import"), run("export", how="running", end=None), run("else", instance="staging"))
     remember(run("index", how="running", end=None), run("export"))
     with reading(state) as conn:
         assert facts.jobs(conn, "production") == {"import", "export", "index"}
-        assert facts.jobs_with_ended(conn, "production", 0) == {"import", "export"}
-        assert facts.jobs_with_ended(conn, "production", 1) == {"export"}
         assert {one.job_id for one in facts.changed(conn, "production", 1)} == {"index", "export"}
 
 
@@ -172,7 +175,7 @@ def test_the_steps_of_what_ended_ok_are_not_read(
         run(id="active", how="running", end=None, steps=steps),
     )
     with reading(state) as conn:
-        (found,) = facts.runs(conn, "production", None, KEEP).values()
+        (found,) = facts.runs(conn, "production", None, history.active(conn, "production"), KEEP).values()
     assert {one.id: one.steps for one in found} == {
         "ok": None,
         "degraded": bad,
@@ -181,12 +184,22 @@ def test_the_steps_of_what_ended_ok_are_not_read(
     }
 
 
+def _followed(conn: Connection, at: At) -> None:
+    """Anew, and what changed since."""
+    recent = Recent("production")
+    for change in (10**9, 10**9 + 1):
+        recent.follow(conn, change, at(5990), at(5930))
+
+
 QUESTIONS: dict[str, Callable[[Connection, At], object]] = {
-    "the runs of some jobs": lambda conn, _: facts.runs(conn, "production", ["job 1", "job 2"], KEEP),
-    "the runs of all jobs": lambda conn, _: facts.runs(conn, "production", None, KEEP),
+    "the runs of some jobs": lambda conn, _: facts.runs(
+        conn, "production", ["job 1", "job 2"], history.active(conn, "production"), KEEP
+    ),
+    "the runs of all jobs": lambda conn, _: facts.runs(
+        conn, "production", None, history.active(conn, "production"), KEEP
+    ),
     "what is fresh": lambda conn, _: facts.fresh(conn, "production", 10**9),
     "what changed": lambda conn, _: facts.changed(conn, "production", 10**9),
-    "jobs of which a run ended": lambda conn, _: facts.jobs_with_ended(conn, "production", 10**9),
     "what was under way": lambda conn, at: facts.under_way(conn, "production", at(5990), at(6000)),
     "what began at some time": lambda conn, at: facts.began(
         conn, "production", ["job 1", "job 2"], Interval(at(2000), at(2010))
@@ -197,6 +210,7 @@ QUESTIONS: dict[str, Callable[[Connection, At], object]] = {
     "active runs": lambda conn, _: history.active(conn, "production"),
     "known versions": lambda conn, at: history.versions(conn, "production", at(5990)),
     "attempts that wait for a retry": lambda conn, at: history.awaiting_retry(conn, "production", at(5990)),
+    "what a poll has to know": _followed,
     "the latest run": lambda conn, _: history.latest(conn, "production", "job 1"),
 }
 

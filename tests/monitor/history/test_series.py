@@ -30,14 +30,14 @@ def test_the_streak_of_failures(at: At, story: str, streak: int) -> None:
     facts = _empty(at)
     for number, word in enumerate(story.split()):
         run = Mark(at(number), at(number + 1), Outcome(word), TEN) if word != "superseded" else Mark()
-        facts, in_order = advance(facts, run)
+        facts, in_order = advance(facts, [run])
         assert in_order
     assert facts.consecutive_failures == streak
 
 
 def test_the_last_run_is_the_one_that_ended_last(at: At) -> None:
-    facts, _ = advance(_empty(at), Mark(at(0), at(20), Outcome.FAILED, TEN))
-    facts, in_order = advance(facts, Mark(at(5), at(10), Outcome.OK, 2 * TEN))
+    facts, _ = advance(_empty(at), [Mark(at(0), at(20), Outcome.FAILED, TEN)])
+    facts, in_order = advance(facts, [Mark(at(5), at(10), Outcome.OK, 2 * TEN)])
     assert not in_order
     assert (facts.last_start, facts.last_end) == (at(5), at(20))
     assert (facts.last_success, facts.last_failure) == (at(10), at(20))
@@ -45,14 +45,14 @@ def test_the_last_run_is_the_one_that_ended_last(at: At) -> None:
 
 
 def test_two_that_ended_at_once_are_for_the_stored_runs_to_decide(at: At) -> None:
-    facts, _ = advance(_empty(at), Mark(at(0), at(20), Outcome.FAILED))
-    assert advance(facts, Mark(at(1), at(20), Outcome.OK))[1] is False
+    facts, _ = advance(_empty(at), [Mark(at(0), at(20), Outcome.FAILED)])
+    assert advance(facts, [Mark(at(1), at(20), Outcome.OK)])[1] is False
 
 
 def test_what_a_run_gave_can_be_taken_back(at: At) -> None:
-    facts, _ = advance(_empty(at), Mark(at(0), at(5), Outcome.OK))
+    facts, _ = advance(_empty(at), [Mark(at(0), at(5), Outcome.OK)])
     given = Mark(at(10), at(20), Outcome.FAILED)
-    facts, _ = advance(facts, given)
+    facts, _ = advance(facts, [given])
     bare = withdraw(facts, given)
     assert (bare.last_start, bare.last_end, bare.last_failure) == (None, None, None)
     assert bare.last_success == at(5)
@@ -104,7 +104,7 @@ def test_a_run_is_withdrawn_when_it_no_longer_gives_what_it_gave(at: At) -> None
 
 
 def test_facts_of_nothing_are_empty(at: At) -> None:
-    assert advance(_empty(at), Mark()) == (_empty(at), True)
+    assert advance(_empty(at), [Mark()]) == (_empty(at), True)
     assert withdraw(_empty(at), Mark(at(0), at(1), Outcome.OK)) == replace(_empty(at))
 
 

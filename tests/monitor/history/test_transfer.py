@@ -147,6 +147,7 @@ def test_a_run_that_was_active_when_it_was_exported_was_last_seen_then(
         assert [found.id for found in active(conn, "production")] == ["1"]
         for minute in (5001, 5002):
             gone = mark_missing(conn, RunKey("production", "import", "1"), seen_at=at(minute), judge=judge)
+    assert gone is not None
     assert gone.ended == at(7)
 
 

@@ -125,3 +125,34 @@ def test_a_replaced_answer_does_nothing_and_a_spoilt_one_does(world: World, call
 def test_a_fault_for_an_unknown_api_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="no API 'serach'"):
         world.faults.throttle("serach")
+
+
+def test_a_short_page_says_that_more_follow(world: World, caller: Caller) -> None:
+    for number in range(5):
+        world.start(f"j{number}")
+    world.faults.short_page(keep=2)
+    page = caller.search(start=1, count=50).json()
+    assert (len(page["hits"]), page["count"], page["total"], page["next"]["start"]) == (2, 2, 5, 3)
+    assert len(caller.search().json()["hits"]) == 5
+    assert world.faults.done == ["search short_page"]
+
+
+def test_a_page_that_has_no_more_hits_cannot_be_shortened(world: World, caller: Caller) -> None:
+    world.start("j")
+    whole = caller.search().read()
+    world.faults.short_page(keep=1)
+    assert caller.search().read() == whole
+    assert world.faults.done == [], "nothing went wrong, so nothing is counted"
+
+
+def test_one_server_may_tell_a_wrong_time(world: World, caller: Caller) -> None:
+    world.faults.misdated("search", by=-3600)
+    assert caller.search().headers["Date"] == "Sun, 22 Nov 2026 01:00:00 GMT"
+    assert caller.search().headers["Date"] == "Sun, 22 Nov 2026 02:00:00 GMT"
+
+
+def test_tokens_may_be_revoked_between_two_requests(world: World, caller: Caller) -> None:
+    world.faults.revoked("search", after=1)
+    assert statuses(3, caller.search) == [200, 401, 401]
+    assert Caller(world).search().status == 200
+    assert world.faults.done == ["search revoked"]

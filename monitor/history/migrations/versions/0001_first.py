@@ -14,6 +14,7 @@ down_revision = None
 
 def upgrade() -> None:
     _cursors()
+    _leases()
     _coverage()
     _executions()
     _job_outcomes()
@@ -47,6 +48,16 @@ def _cursors() -> None:
         sa.Column("last_reason", sa.String(32)),
         sa.Column("running", sa.Integer()),
         sa.Column("clock_skew", sa.BigInteger()),
+    )
+
+
+def _leases() -> None:
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("holder", sa.Text()),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
     )
 
 

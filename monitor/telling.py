@@ -1,0 +1,194 @@
+"""The steps of telling, each complete in itself: fetch logs, dispatch, deliver; and what they leave behind.
+
+Of several agents on one state only one tells: the holder of the dispatcher's lease. Knows no instance's
+documents and no channel; what to say and to whom is decided in `alerts`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from alerts import attachments, outbox, store
+from alerts.delivery import deliver_next
+from alerts.dispatch import DispatchResult, backlogs, dispatch
+from alerts.model import Attachment, DeliveryReason, Notification
+from alerts.notifier import Notifier
+from alerts.routing import Route, RoutingPolicy
+from monitor.clock import Clock
+from monitor.errors import LeaseLostError, StoppingError
+from monitor.history import leases as stored
+from monitor.history.engine import reading
+from monitor.history.leases import Lease
+from monitor.leases import DISPATCHER, Leases, instance_of
+from monitor.metrics import AgentMetrics, OutboxSnapshot
+from monitor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Teller:
+    """Used by one thread for each step and target."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        notifiers: Mapping[str, Notifier],
+        fetch: Callable[[str], Attachment],
+        leases: Leases,
+        clock: Clock,
+        metrics: AgentMetrics,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._notifiers = notifiers
+        self._fetch = fetch
+        self._leases = leases
+        self._clock = clock
+        self._metrics = metrics
+        self._stopping = stopping
+        self._routing = _routing(settings, tuple(notifiers))
+        self._leading = threading.Lock()
+        self._tenure: Lease | None = None
+        self._abandoned: Lease | None = None
+
+    def lead(self) -> Callable[[Connection], None] | None:
+        """What its transactions have to begin with; None while another agent tells."""
+        with self._leading:
+            lease = self._leases.take(DISPATCHER)
+            if lease is None:
+                self._stand_by()
+                return None
+            fence = self._leases.fence(lease)
+            if self._tenure != lease:
+                with self._engine.begin() as connection:
+                    fence(connection)
+                    self._inherit(connection)
+                self._tenure = lease
+            return fence
+
+    def abandon(self) -> None:
+        """Ends what belongs to nobody any more, by the settings of this agent; once after each takeover."""
+        fence = self.lead()
+        if fence is None or self._abandoned == self._tenure:
+            return
+        with self._engine.begin() as connection:
+            fence(connection)
+            watched = {one.name for one in self._settings.instances} | _of_others(connection)
+            left = store.abandon(connection, watched, self._clock.now())
+            orphans = outbox.orphans(connection, self._notifiers, self._clock.now())
+        self._abandoned = self._tenure
+        for row in orphans:
+            log.error("an alert is given up: row %d of the outbox: %s", row.id, row.last_error)
+        for incident in left:
+            log.info("no longer watched: %s %s on %s", incident.condition, incident.name, incident.place)
+
+    def fetch_logs(self) -> int:
+        """Fetches logs that alerts want; returns how many were tried."""
+        fence = self.lead()
+        if fence is None:
+            return 0
+        try:
+            return attachments.fetch_due(
+                self._engine,
+                self._fetch,
+                self._clock.now,
+                stopping=self._stopping,
+                stop_on=(StoppingError,),
+                fence=fence,
+            )
+        except LeaseLostError:
+            return 0
+
+    def dispatch(self) -> DispatchResult | None:
+        """Decides about what waits; None when that is another agent's, or has to be looked at again."""
+        fence = self.lead()
+        if fence is None:
+            return None
+        try:
+            with self._engine.begin() as connection:
+                fence(connection)
+                result = dispatch(connection, self._routing, self._clock.now(), lambda: uuid.uuid4().hex)
+        except (store.Conflict, IntegrityError, LeaseLostError):  # another agent decides, or did meanwhile
+            return None
+        self.publish()
+        for one in result.notifications:
+            log.info("queued a message (%s): %s", one.kind, _about(one))
+        return result
+
+    def deliver(self, target: str) -> int:
+        """Delivers what is due for a target; returns how many messages it took."""
+        taken = 0
+        while (outcome := self._deliver_next(target)) is not None:
+            taken += outcome is DeliveryReason.SENT
+        if taken:
+            self.publish()
+        return taken
+
+    def publish(self) -> None:
+        found = self.backlog()
+        self._metrics.state.publish_outbox(
+            {target: found.get(target, OutboxSnapshot()) for target in self._notifiers}
+        )
+
+    def backlog(self) -> dict[str, OutboxSnapshot]:
+        with reading(self._engine) as connection:
+            found = backlogs(connection, self._routing)
+        return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
+
+    def _deliver_next(self, target: str) -> DeliveryReason | None:
+        fence = None if self._stopping() else self.lead()
+        if fence is None:
+            return None
+        try:
+            return deliver_next(
+                self._engine,
+                self._notifiers[target],
+                self._leases.holder,
+                self._clock.now,
+                fence=fence,
+                count=self._metrics.count_sent,
+                observe=self._metrics.observe_delivery,
+            )
+        except LeaseLostError:
+            return None
+
+    def _stand_by(self) -> None:
+        if self._tenure is not None:
+            log.info("another agent sends the alerts from here on; standing by")
+        self._tenure = None
+        self._metrics.state.publish_outbox({})
+
+    def _inherit(self, connection: Connection) -> None:
+        """What the last holder had begun and cannot end."""
+        outbox.void(connection, self._leases.is_gone)
+        attachments.unhold(connection, self._clock.now())
+
+
+def _of_others(connection: Connection) -> set[str]:
+    """Instances that an agent with other settings watches on the same state."""
+    return {name for name in map(instance_of, stored.holders(connection)) if name is not None}
+
+
+def _about(notification: Notification) -> str:
+    names = ", ".join(f"{one.condition} {one.name}" for one in notification.incidents[:5])
+    more = len(notification.incidents) - 5
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _routing(settings: Settings, targets: tuple[str, ...]) -> RoutingPolicy:
+    return RoutingPolicy(
+        routes=(Route("default", targets, tuple(settings.group_by)),),
+        group_wait=settings.group_wait,
+        group_interval=settings.group_interval,
+        repeat_interval=settings.repeat_interval,
+        log_wait=settings.log_wait,
+        storm_threshold=settings.storm_threshold,
+    )

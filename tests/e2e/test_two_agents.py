@@ -1,0 +1,76 @@
+"""Two agents on one state as processes: one works, the other stands by and takes over."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.simulator import Simulator, World
+from tests.e2e.harness import Agent, Chat, environment, until
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"], ids=["sqlite", "postgresql"])
+def environ(request: pytest.FixtureRequest, simulator: Simulator, chat: Chat) -> dict[str, str]:
+    state = request.getfixturevalue(request.param)
+    return environment(simulator.url, "unused", chat.url) | {"SFCC_MONITOR_STATE": state}
+
+
+@pytest.fixture
+def second(environ: dict[str, str], tmp_path: Path) -> Iterator[Agent]:
+    agent = Agent(environ, tmp_path)
+    yield agent
+    agent.end()
+
+
+def test_the_second_one_takes_over_at_once_when_the_first_is_killed(
+    world: World, agent: Agent, second: Agent, chat: Chat
+) -> None:
+    agent.start()
+    agent.wait_polls()
+    second.start()
+    until("a word of it", lambda: "watched by another agent" in second.output)
+    world.start("import").finish(code="ERROR")
+    assert chat.wait(1)[0].files
+    assert not any(name.startswith("sfcc_job_") for (name, _labels) in second.metrics())
+    agent.stop(signal.SIGKILL)
+    world.start("import").finish()
+    chat.wait(2)
+    assert second.metric("sfcc_up") == 1
+    second.wait_polls(3)
+    assert len(chat.messages) == 2
+
+
+def test_the_second_one_takes_over_when_the_first_ends(
+    world: World, agent: Agent, second: Agent, chat: Chat
+) -> None:
+    agent.start()
+    agent.wait_polls()
+    second.start()
+    until("a word of it", lambda: "watched by another agent" in second.output)
+    assert agent.stop() == 0
+    world.start("import").finish(code="ERROR")
+    chat.wait(1)
+    second.wait_polls(3)
+    assert len(chat.messages) == 1
+
+
+def test_one_that_was_frozen_finds_another_in_its_place_and_stands_by(
+    world: World, agent: Agent, second: Agent, chat: Chat
+) -> None:
+    """It is not gone, only silent: the other one waits until the lease has run out."""
+    agent.start()
+    agent.wait_polls()
+    second.start()
+    agent.signal(signal.SIGSTOP)
+    world.start("import").finish(code="ERROR")
+    chat.wait(1)
+    agent.signal(signal.SIGCONT)
+    until("a word of it", lambda: "watched by another agent" in agent.output)
+    world.start("other").finish(code="ERROR")
+    chat.wait(2)
+    second.wait_polls(3)
+    assert len(chat.messages) == 2
+    assert agent.stop() == 0
