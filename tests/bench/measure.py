@@ -1,7 +1,7 @@
 """Two ways of doing the same, measured in turns: A B, B A, A B, …, so that a slower minute slows both.
 
-CPU time of this process, all its threads included, unless said otherwise. A ratio is that of one turn;
-what counts is the median of the turns.
+CPU time of this process, all its threads included, unless said otherwise. What is held against the aim is
+made of the two figures of one turn; what counts is the median of the turns.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median
 
 Work = Callable[[], object]
@@ -17,7 +18,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of several repeats."""
+    """Of several repeats: seconds, bytes, or shares of one."""
 
     values: tuple[float, ...]
 
@@ -34,46 +35,52 @@ class Figures:
         return max(self.values)
 
 
+class Unit(StrEnum):
+    SECONDS = "seconds"
+    BYTES = "bytes"
+    SHARE = "share"
+
+
+class Held(StrEnum):
+    """What is held against the aim."""
+
+    RATIO = "ratio"  # ours as a multiple of the bare
+    MORE = "more"  # what ours has over the bare
+    ITSELF = "itself"  # ours; the bare is there for comparison only
+
+
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Seconds of CPU: `ours` against `bare`. `parts` are figures beside it that have no limit."""
+class Result:
+    """One line of the page.
+
+    parts: figures beside it that have no aim, each with the unit of its own. why: what remains where the aim
+    is missed, said only then. failed: what went wrong beside the figures; the aim is missed with it.
+    """
 
     title: str
     work: str
     against: str
     ours: Figures
-    bare: Figures
-    limit: float
-    parts: tuple[tuple[str, Figures], ...] = ()
+    bare: Figures | None
+    aim: float | None
+    held: Held = Held.RATIO
+    unit: Unit = Unit.SECONDS
+    parts: tuple[tuple[str, Figures, Unit], ...] = ()
     note: str = ""
+    why: str = ""
+    failed: str = ""
 
     @property
-    def ratios(self) -> Figures:
+    def held_figures(self) -> Figures:
+        if self.held is Held.ITSELF or self.bare is None:
+            return self.ours
         pairs = zip(self.ours.values, self.bare.values, strict=True)
-        return Figures(tuple(ours / bare for ours, bare in pairs))
+        ratio = self.held is Held.RATIO
+        return Figures(tuple(ours / bare if ratio else ours - bare for ours, bare in pairs))
 
     @property
     def is_met(self) -> bool:
-        return self.ratios.middle <= self.limit
-
-
-@dataclass(frozen=True, slots=True)
-class WallTime:
-    """Seconds by the wall clock, against a limit in seconds; `bare` for comparison only."""
-
-    title: str
-    work: str
-    against: str
-    ours: Figures
-    bare: Figures
-    limit: float
-
-    @property
-    def is_met(self) -> bool:
-        return self.ours.middle <= self.limit
-
-
-Result = Comparison | WallTime
+        return not self.failed and (self.aim is None or self.held_figures.middle <= self.aim)
 
 
 def in_turns(

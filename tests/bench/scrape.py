@@ -19,16 +19,20 @@ from monitor.metrics import (
     OutboxSnapshot,
     StateCollector,
 )
-from tests.bench.measure import Comparison, in_turns
+from tests.bench.measure import Result, in_turns
 
 JOBS = 5_000
-LIMIT = 1.2
+AIM = 1.2
+WHY = """
+The families of the agent are made anew for each scrape from the published snapshot, the library's own are
+kept; writing the page costs both the same.
+"""
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 M = TypeVar("M", bound=MetricWrapperBase)
 BOUNDS = (*DURATION_BUCKETS, float("inf"))
 
 
-def compare(repeats: int) -> Comparison:
+def compare(repeats: int) -> Result:
     ours, plain = _agents_registry(), _plain_registry(_agents_registry())
     pages = [generate_latest(one).decode() for one in (ours, plain)]
     series = [
@@ -37,12 +41,13 @@ def compare(repeats: int) -> Comparison:
     if series[0] != series[1]:
         raise RuntimeError("the two pages do not hold the same series")
     figures = in_turns(lambda: generate_latest(ours), lambda: generate_latest(plain), repeats)
-    return Comparison(
+    return Result(
         "Scrape",
         f"`generate_latest` of the agent with {JOBS:,} jobs, {len(series[0]):,} series",
         "`generate_latest` of the same series in gauges, counters and histograms",
         *figures,
-        LIMIT,
+        AIM,
+        why=WHY,
     )
 
 
