@@ -74,11 +74,11 @@ def _deliver(
     """None when there is nothing in the message that this target should hear."""
     row, had_file = courier.row, False
     try:
-        notification = courier.notification()
+        notification, files = courier.load(notifier.capabilities)
         if not notification.incidents:
             courier.drop()
             return None
-        message = courier.message(notification, notifier.capabilities)
+        message = courier.message(notification, files, notifier.capabilities)
         had_file = bool(message.files)
         with courier.renewing():
             notifier.send(message)
@@ -114,29 +114,30 @@ class _Courier:
     renew_every: timedelta
     pause: Callable[[float], object]
 
-    def notification(self) -> Notification:
-        """Without the end of what this target does not know of."""
+    @property
+    def file_refused(self) -> str | None:
+        """Why no file travels this time; None when it may."""
+        return self.row.tries.file_refused or (_PROBE if self.row.tries.probing else None)
+
+    def load(self, capabilities: Capabilities) -> tuple[Notification, dict[str, Attachment]]:
+        """The message without the end of what this target does not know of, and what is known of its files.
+
+        Only those that travel come with their content.
+        """
         with self.engine.begin() as conn:
             found = outbox.notification(conn, self.row.notification_id)
             unheard = outbox.unheard(conn, found, self.row.target)
-        return replace(found, incidents=tuple(one for one in found.incidents if one.id not in unheard))
+            told = replace(found, incidents=tuple(one for one in found.incidents if one.id not in unheard))
+            refs = {ref for one in told.incidents for ref in one.attachments}
+            files = attachments.load(conn, refs, content=False)
+            if capabilities.files and self.file_refused is None:
+                files |= attachments.load(conn, travelling(told, files))
+        return told, files
 
-    def message(self, notification: Notification, capabilities: Capabilities) -> Message:
-        tries = self.row.tries
-        reason = tries.file_refused or (_PROBE if tries.probing else None)
-        with_files = capabilities.files and reason is None
-        return render(
-            notification, self._files(notification, with_files=with_files), capabilities, file_refused=reason
-        )
-
-    def _files(self, notification: Notification, *, with_files: bool) -> dict[str, Attachment]:
-        """Of all what is known of them, and the content of those alone that travel."""
-        refs = {ref for one in notification.incidents for ref in one.attachments}
-        with self.engine.begin() as conn:
-            found = attachments.load(conn, refs, content=False)
-            if with_files:
-                found |= attachments.load(conn, travelling(notification, found))
-        return found
+    def message(
+        self, notification: Notification, files: dict[str, Attachment], capabilities: Capabilities
+    ) -> Message:
+        return render(notification, files, capabilities, file_refused=self.file_refused)
 
     def drop(self) -> None:
         with self.engine.begin() as conn:

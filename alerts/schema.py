@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -12,12 +13,30 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     text,
 )
 
 from alerts.columns import BigId, Instant, JsonText
 
 metadata = MetaData()
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of those rows alone."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
+
+
+@event.listens_for(metadata, "before_create")
+def _spell_for_postgres(_target: MetaData, conn: Connection, **_how: object) -> None:
+    # An index that names PostgreSQL loads its dialect: 3 MB that nobody on SQLite needs.
+    if conn.dialect.name == "postgresql":
+        for table in metadata.tables.values():
+            for index in table.indexes:
+                where = index.dialect_options["sqlite"]["where"]
+                if where is not None:
+                    index.dialect_kwargs["postgresql_where"] = where
+
 
 incidents = Table(
     "incidents",
@@ -45,13 +64,7 @@ incidents = Table(
     Index("ix_incidents_source_ends_at", "source", "ends_at"),
     Index("ix_incidents_ends_at", "ends_at"),
     # Two agents on one state cannot both open the same thing.
-    Index(
-        "uq_incidents_open",
-        "fingerprint",
-        unique=True,
-        sqlite_where=text("ends_at IS NULL"),
-        postgresql_where=text("ends_at IS NULL"),
-    ),
+    _partial("uq_incidents_open", "fingerprint", unique=True, where="ends_at IS NULL"),
 )
 
 occurrences = Table(
@@ -73,12 +86,7 @@ incident_events = Table(
     Column("at", Instant, nullable=False),
     Column("late", Boolean, nullable=False),
     Column("planned_at", Instant),  # when dispatch decided about it; null while it waits
-    Index(
-        "ix_incident_events_waiting",
-        "at",
-        sqlite_where=text("planned_at IS NULL"),
-        postgresql_where=text("planned_at IS NULL"),
-    ),
+    _partial("ix_incident_events_waiting", "at", where="planned_at IS NULL"),
 )
 
 alert_groups = Table(
@@ -129,13 +137,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
-    Index(
-        "ix_outbox_undelivered",
-        "target",
-        "id",
-        sqlite_where=text("state IN ('pending', 'leased')"),
-        postgresql_where=text("state IN ('pending', 'leased')"),
-    ),
+    _partial("ix_outbox_undelivered", "target", "id", where="state IN ('pending', 'leased')"),
     Index("ix_outbox_notification_id", "notification_id"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import statetimeline, table, timeseries
 
 from grafana import panels
+from grafana.attention import WAITING
 from grafana.panels import GREEN, RED, YELLOW, Column, Frame
 from grafana.promql import of_instance, per_instance, quantile
 
@@ -80,7 +81,8 @@ def clock_skew() -> timeseries.Panel:
 def outbox() -> timeseries.Panel:
     frame = Frame(
         "Messages waiting",
-        "Messages that a target has not taken yet, those that wait to be grouped included.",
+        "Messages that a target has not taken yet, those included that wait for `group_wait` or "
+        "`group_interval`.",
         width=8,
         height=7,
     )
@@ -90,11 +92,12 @@ def outbox() -> timeseries.Panel:
 def oldest() -> timeseries.Panel:
     frame = Frame(
         "Age of the oldest message waiting",
-        "Over five minutes a target is in trouble: `sfcc_alert_notifications_total` says which.",
+        "Up to five minutes are usual: news of a group that was told just now waits for `group_interval`. "
+        "Over ten a target is in trouble: the panel of notifications says which, and why.",
         width=8,
         height=7,
         unit="s",
-        steps=((None, GREEN), (60, YELLOW), (300, RED)),
+        steps=WAITING,
     )
     return panels.lines(frame, ("max by (target) (sfcc_alert_outbox_oldest_seconds)", TARGET))
 
@@ -102,8 +105,9 @@ def oldest() -> timeseries.Panel:
 def delivery() -> timeseries.Panel:
     frame = Frame(
         "Time to delivery",
-        "From the news being seen to the target having the message, `group_wait` and the wait for the log "
-        "included: the median and the 95th percentile.",
+        "From the news being seen to the target having the message, the median and the 95th percentile. "
+        "What waits by intent is included: `group_wait`, the log, and `group_interval` for a recovery that "
+        "follows its alert within minutes.",
         width=8,
         height=7,
         unit="s",

@@ -8,6 +8,9 @@ from grafana import panels
 from grafana.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Column, Frame
 from grafana.promql import conditions, number_of, of_instance, of_job, open_since, per_instance, per_job
 
+WAITING = ((None, GREEN), (330, YELLOW), (600, RED))
+"""Seconds; what waits by intent, for the default `group_interval` of five minutes, is no trouble."""
+
 SEVERITIES = {"critical": RED, "warning": ORANGE, "info": BLUE}
 
 
@@ -85,11 +88,12 @@ def _count(title: str, description: str, vector: str, above: str, below: str = G
 def _waiting() -> stat.Panel:
     frame = Frame(
         "Oldest unsent alert",
-        "How long the oldest message waits that a target has not taken, of all instances. 0 when none waits.",
+        "How long the oldest message waits that a target has not taken, of all instances. 0 when none waits; "
+        "up to five minutes are usual: news of a group that was told just now waits for `group_interval`.",
         width=4,
         height=4,
         unit="s",
-        steps=((None, GREEN), (60, YELLOW), (300, RED)),
+        steps=WAITING,
         no_value="no target",
     )
     return panels.number(frame, "max(sfcc_alert_outbox_oldest_seconds)")

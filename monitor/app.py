@@ -5,10 +5,12 @@ Every step is a method, so that tests and the `poll` command can take them one b
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
@@ -21,11 +23,11 @@ from monitor import __version__, crossings
 from monitor.access import connection, masking_by
 from monitor.clock import Clock, SystemClock
 from monitor.crossings import Crossing
-from monitor.errors import StateError
+from monitor.errors import LeaseLostError, StateError
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.trouble import state_errors
 from monitor.keeping import Keeper
-from monitor.leases import RENEW_SECONDS, Leases, of_instance
+from monitor.leases import RENEW_SECONDS, Leases, instance_of, of_instance
 from monitor.logfetch import LogFetcher
 from monitor.loops import Loop, Once, Rounds
 from monitor.masking import Mask
@@ -41,6 +43,8 @@ from monitor.targets import notifiers_for
 from monitor.telling import Teller
 from monitor.watch import Fence, Watch
 from monitor.web import Endpoint, application
+
+log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0
 """A supervisor kills after 10 s; this leaves two to end cleanly."""
@@ -102,6 +106,7 @@ class App:
         self._keeper = Keeper(settings, policies, self.engine, self.clock)
         self._rounds: Rounds | None = None
         self._loops: dict[str, Loop] = {}
+        self._renewal_failed = False
         self._endpoint: Endpoint | None = None
 
     def _watch(self, instance: InstanceSettings, rules: Policy, api: JobsApi, masking: Mask) -> Watch:
@@ -191,14 +196,26 @@ class App:
 
     def keep(self) -> None:
         """Deletes what is older than the settings keep, when an hour has passed since the last time."""
-        with state_errors(self.engine.url):
+        with state_errors(self.engine.url), contextlib.suppress(LeaseLostError):  # then it is another agent's
             fence = self._teller.lead()
             for instance in self._keeper.turn(fence) if fence is not None else ():
                 if instance in self._watches:
                     self._watches[instance].read_anew()
 
+    @contextlib.contextmanager
+    def by_hand(self) -> Iterator[None]:
+        """For one cycle: what it takes is kept while it lasts, and left to others at once at its end."""
+        renewing = self._renewing()
+        renewing.start()
+        try:
+            yield
+        finally:
+            renewing.stop()
+            renewing.join(RELEASE_SECONDS)
+            self.release()
+
     def release(self) -> None:
-        """Leaves what is watched to others at once; for the end of a cycle by hand."""
+        """Leaves what is watched to others at once."""
         with state_errors(self.engine.url):
             self._leases.release()
 
@@ -221,7 +238,8 @@ class App:
 
     def start(self) -> None:
         """Starts everything and returns; raises MonitorError when it cannot."""
-        self._endpoint = Endpoint(self.settings.listen, application(self.metrics.registry, self.trouble))
+        page = application(self.metrics.registry, self.trouble, self.metrics.write)
+        self._endpoint = Endpoint(self.settings.listen, page)
         with state_errors(self.engine.url):
             self._leases.take_all([of_instance(name) for name in self._watches])
             for watch in self._watches.values():
@@ -233,7 +251,7 @@ class App:
             target: functools.partial(self.deliver, target) for target in self.notifiers
         }
         self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
-        self._loops["leases"] = Loop("leases", self._renew, SystemClock(), RENEW_SECONDS)
+        self._loops["leases"] = self._renewing()
         self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._interval)
         self._endpoint.start()
         for loop in self._loops.values():
@@ -286,9 +304,23 @@ class App:
         self.dispatch()
         self.keep()
 
+    def _renewing(self) -> Loop:
+        return Loop("leases", self._renew, SystemClock(), RENEW_SECONDS)
+
     def _renew(self) -> None:
-        with state_errors(self.engine.url):
-            self._leases.renew()
+        """Never fails for the state: growing pauses between tries would outlast a lease."""
+        try:
+            with state_errors(self.engine.url):
+                lost = self._leases.renew()
+        except StateError as error:
+            if not self._renewal_failed:
+                log.warning("the leases cannot be renewed; trying on: %s", error)
+            self._renewal_failed = True
+            return
+        self._renewal_failed = False
+        for name in lost:
+            if (instance := instance_of(name)) is not None:  # its next poll may be long in coming
+                self.metrics.state.withdraw(instance)
 
     def _wake(self, *names: str) -> None:
         for name in names:

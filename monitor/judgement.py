@@ -68,7 +68,8 @@ def judge(
     if judged_until is None:
         facts = _whole(connection, cursor, cursor.seen_until, policy)
     else:
-        news = stored.changed(connection, instance, cursor.judged_change)
+        # With what began after the last look, which could not say whether what was active then still was.
+        news = stored.changed(connection, instance, cursor.judged_change, begun_after=judged_until)
         jobs = {run.job_id for run in news if run.is_final}
         jobs |= _aging(connection, cursor, open_ones.values(), judged_until, policy)
         if not news and not jobs:
@@ -164,10 +165,9 @@ def _aging(
     judged_until: datetime,
     policy: Policy,
 ) -> set[str]:
-    """Jobs to be looked at although no run ended: something holds, a retry may be overdue by now, or a run
-    began after the last look, which did not know what still ran by then."""
+    """Jobs to be looked at although no run ended: something holds, or a retry may be overdue by now."""
     waiting_since = judged_until - policy.retry_wait
-    found = stored.jobs_aging(connection, cursor.instance, waiting_since, judged_until)
+    found = {run.job_id for run in history.awaiting_retry(connection, cursor.instance, waiting_since)}
     # Once a day all that is open: its texts say the date of what was not today.
     is_new_day = cursor.seen_until is not None and cursor.seen_until.date() != judged_until.date()
     for one in open_ones:

@@ -48,6 +48,9 @@ class Leases:
         self.is_gone = is_gone
         self._held: dict[str, Lease] = {}
         self._extended: dict[str, float] = {}
+        self._asking = threading.Lock()
+        # Not held while the state is asked: who finds out in a transaction that a lease is lost needs it, and
+        # on SQLite whoever asks waits for that transaction.
         self._lock = threading.Lock()
 
     def take(self, name: str) -> Lease | None:
@@ -57,14 +60,16 @@ class Leases:
 
     def take_all(self, names: Collection[str]) -> dict[str, Lease]:
         """Those of them that are held now."""
-        with self._lock:
+        with self._asking:
             missing = [name for name in names if name not in self._held]
             if free := self._free(missing):
                 with self._engine.begin() as connection:
                     taken = leases.take(connection, free, self.holder, self.is_gone)
-                self._held |= taken
-                self._extended |= dict.fromkeys(taken, time.monotonic())
-            return {name: self._held[name] for name in names if name in self._held}
+                with self._lock:
+                    self._held |= taken
+                    self._extended |= dict.fromkeys(taken, time.monotonic())
+            with self._lock:
+                return {name: self._held[name] for name in names if name in self._held}
 
     def other(self, name: str) -> str:
         """Who holds it, if not we; else empty."""
@@ -85,31 +90,39 @@ class Leases:
 
         return hold
 
-    def renew(self) -> None:
-        """For those under which nothing happens for a while."""
-        with self._lock:
-            if not self._held:
-                return
+    def renew(self) -> set[str]:
+        """For those under which nothing happens for a while; returns those found to be lost."""
+        with self._asking:
+            with self._lock:
+                names = set(self._held)
+            if not names:
+                return set()
             with self._engine.begin() as connection:
-                lost = leases.renew(connection, self.holder, self._held)
-            self._held = {name: lease for name, lease in self._held.items() if name not in lost}
-            self._extended = dict.fromkeys(self._held, time.monotonic())
+                lost = leases.renew(connection, self.holder, names)
+            with self._lock:
+                self._held = {name: lease for name, lease in self._held.items() if name not in lost}
+                self._extended = dict.fromkeys(self._held, time.monotonic())
+        return lost
 
     def release(self) -> None:
         """So that another agent need not wait for their end."""
-        with self._lock:
-            if self._held:
-                self._held.clear()
+        with self._asking:
+            with self._lock:
+                is_any, self._held = bool(self._held), {}
+            if is_any:
                 with self._engine.begin() as connection:
                     leases.release(connection, self.holder)
 
     def _free(self, names: Collection[str]) -> list[str]:
-        """Who stands by asks every few seconds, and should not write each time."""
+        """Who stands by asks every few seconds, and should not write each time.
+
+        One that is ours without our knowing was taken by a commit whose answer never came.
+        """
         if not names:
             return []
         with reading(self._engine) as connection:
             held = leases.holders(connection)
-        return [name for name in names if name not in held or self.is_gone(held[name])]
+        return [name for name in names if held.get(name) in {None, self.holder} or self.is_gone(held[name])]
 
     def _lose(self, lease: Lease) -> None:
         with self._lock:

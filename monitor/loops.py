@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,9 @@ MAX_PAUSE = 60.0
 
 MAX_DOUBLINGS = 10
 """More of them than any pause has room for; without a limit the number outgrows a float within a day."""
+
+SAME_MOMENT = 1e-6
+"""Of an interval: what is nearer to a slot is at it, or rounding would give a key its slot twice."""
 
 
 class Loop:
@@ -84,12 +88,12 @@ class Once:
 class Rounds:
     """Calls `step(key)` for each key every `interval(key)` seconds, by a few threads; each by one at a time.
 
-    The interval is asked for after each step. A key that is late is done once, not once for each turn it
-    missed. First turns are spread over the interval's first part, so that hundreds of instances are not asked
-    in the same second.
+    First turns come as soon as there is a worker for them. From then on each key has a slot of its own in the
+    interval, evenly spread, so that the turns of hundreds never queue up, whatever brought them together. No
+    two turns of a key are further apart than the interval; the second, which is the first in the slot, comes
+    sooner. A key that is late is done once, not once for each turn it missed. The interval is asked for after
+    each step.
     """
-
-    SPREAD = 0.1
 
     def __init__(
         self,
@@ -104,10 +108,9 @@ class Rounds:
         self._interval = interval
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        start = clock.monotonic()
-        share = self.SPREAD / max(len(keys), 1)
-        self._due = [(start + index * share * interval(key), key) for index, key in enumerate(keys)]
-        heapq.heapify(self._due)
+        self._start = clock.monotonic()
+        self._keys = tuple(keys)
+        self._due = [(self._start, place) for place in range(len(keys))]  # a heap: sorted as it is
         self._threads = [
             threading.Thread(target=self.run, name=f"poll-{number}", daemon=True)
             for number in range(min(workers, len(keys)))
@@ -138,14 +141,25 @@ class Rounds:
         """
         while not self._stopping.is_set():
             with self._lock:
-                due, key = heapq.heappop(self._due)
+                due, place = heapq.heappop(self._due)
             if not self._clock.wait(self._stopping, due - self._clock.monotonic()):
-                late = self._clock.monotonic() - due
-                attempt(key, functools.partial(self._step, key))
-                interval = self._interval(key)
-                due += interval * (1 + max(late // interval, 0))
+                due = self._turn(due, place)
             with self._lock:
-                heapq.heappush(self._due, (due, key))
+                heapq.heappush(self._due, (due, place))
+
+    def _turn(self, due: float, place: int) -> float:
+        """Returns when the next is due."""
+        began = max(self._clock.monotonic(), due)  # a wait may end a moment early
+        key = self._keys[place]
+        attempt(key, functools.partial(self._step, key))
+        share = place / len(self._keys)
+        return self._start + next_slot(began - self._start, share, self._interval(key))
+
+
+def next_slot(after: float, share: float, interval: float) -> float:
+    """The first moment later than `after` that lies this share into an interval, intervals counted from 0."""
+    begun = math.floor(after / interval - share + SAME_MOMENT)
+    return (begun + 1 + share) * interval
 
 
 def attempt(name: str, step: Callable[[], object]) -> bool:

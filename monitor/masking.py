@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import is_
 
-from monitor.model import Execution, ExitStatus
+from monitor.model import Execution, ExitStatus, Step
 
 Mask = Callable[[str], tuple[str, int]]
 """Text without its secrets, and how many there were."""
@@ -17,14 +18,20 @@ Mask = Callable[[str], tuple[str, int]]
 
 def masked(run: Execution, mask: Mask) -> Execution:
     """The run itself where there is nothing to mask."""
-    steps = run.steps and tuple(
-        replace(step, exit_status=_masked(step.exit_status, mask)) if step.exit_status else step
-        for step in run.steps
-    )
-    return replace(run, exit_status=_masked(run.exit_status, mask), steps=steps)
+    exit_status = _masked(run.exit_status, mask)
+    steps = run.steps and tuple([_masked_step(step, mask) for step in run.steps])
+    if exit_status is run.exit_status and all(map(is_, steps or (), run.steps or ())):
+        return run
+    return replace(run, exit_status=exit_status, steps=steps)
+
+
+def _masked_step(step: Step, mask: Mask) -> Step:
+    exit_status = _masked(step.exit_status, mask)
+    return step if exit_status is step.exit_status else replace(step, exit_status=exit_status)
 
 
 def _masked(status: ExitStatus | None, mask: Mask) -> ExitStatus | None:
     if status is None or not status.message:
         return status
-    return replace(status, message=mask(status.message)[0])
+    text, _ = mask(status.message)
+    return status if text == status.message else replace(status, message=text)

@@ -8,6 +8,7 @@ stored as they come, and judgement starts from what is stored and not yet judged
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,12 @@ HELD = 200
 
 LOOKUPS = 100
 """Runs looked up by id in one poll at most; the rest has its turn in the next ones."""
+
+LOOKUPS_FAILED = 5
+"""So many that fail end it for this poll: each takes its tries, and the poll has to come to its end."""
+
+LOOKED_UP_AGAIN = 10
+"""Polls that ask for a run which the platform fails to give."""
 
 _HOPELESS = frozenset(Reason) - {Reason.NOT_FOUND, Reason.REFUSED, Reason.PROTOCOL, Reason.SERVER}
 """Reasons that the next look-up would meet as well."""
@@ -132,6 +139,8 @@ class Poller:
         self._recent = Recent(instance)
         self._judged_all = False
         self._said: set[str] = set()
+        self._owed: dict[RunId, str] = {}
+        self._missed: Counter[RunId] = Counter()
         self._unreadable = UnreadableDocuments(instance, count_unreadable)
 
     def poll(self) -> PollResult:
@@ -286,27 +295,45 @@ class Poller:
 
     def _look_up(self, cursor: Cursor, gathered: _Gathered) -> list[Execution]:
         """By id: failed runs whose step or log is not known, failed ones that a retry may have marked since,
-        and active ones that the answer left out. What cannot be looked up costs the poll nothing."""
+        and active ones that the answer left out. What cannot be looked up costs the poll nothing, and is
+        asked for again by the next one if that may help."""
         unseen = [run for run in self._recent.waiting if run not in gathered.seen]
         unseen += self._longest_unseen(self._recent.active - gathered.seen)
         wanted = gathered.bare if cursor.first_read_done else {}
         wanted = wanted | dict.fromkeys(unseen, "")
-        found = []
-        for (job_id, execution_id), version in list(wanted.items())[:LOOKUPS]:
+        self._owed = {run: wanted.get(run, version) for run, version in self._owed.items()}
+        queue = iter(list((wanted | self._owed).items())[:LOOKUPS])
+        found, failures = [], 0
+        for run, version in queue:
             if self._stopping():
                 raise StoppingError("ended early")
             try:
-                answer = self._api.execution(job_id, execution_id)
+                answer = self._api.execution(*run)
             except SfccError as error:
+                failures += 1
                 self._say_once(f"a run could not be looked up ({error.reason}): {error}")
-                if error.reason in _HOPELESS:
-                    break
+                hopeless = error.reason in _HOPELESS or failures == LOOKUPS_FAILED
+                self._owe([(run, version), *(queue if hopeless else ())], again=error.retryable)
                 continue
+            self._settle(run)
             if answer is None:
-                gathered.gone.append(RunKey(self.instance, job_id, execution_id))
+                gathered.gone.append(RunKey(self.instance, *run))
             else:  # under the version of the search, or it would look changed there for ever
                 found.append(replace(answer, version=version or answer.version))
         return found
+
+    def _owe(self, runs: Iterable[tuple[RunId, str]], *, again: bool) -> None:
+        """What was asked for in vain, and what was not asked for because of that."""
+        for run, version in runs:
+            self._missed[run] += 1
+            if again and self._missed[run] < LOOKED_UP_AGAIN:
+                self._owed[run] = version
+            else:
+                self._settle(run)
+
+    def _settle(self, run: RunId) -> None:
+        self._owed.pop(run, None)
+        self._missed.pop(run, None)
 
     def _longest_unseen(self, active: set[RunId]) -> list[RunId]:
         """So that all have their turn, should they be more than one poll looks up."""

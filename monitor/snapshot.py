@@ -18,10 +18,10 @@ from monitor.history import stats
 from monitor.history.counters import DURATION_BUCKETS
 from monitor.history.series import SeriesFacts, latest
 from monitor.history.stats import DurationHistogram
-from monitor.metrics import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
 from monitor.model import Interval
 from monitor.overview import active_since, latest_by_end
 from monitor.policy import Policy
+from monitor.published import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
 from monitor.settings import InstanceSettings
 from monitor.settings.policies import instance_type, realm
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -23,13 +24,22 @@ from alerts.routing import Route, RoutingPolicy
 from monitor.clock import Clock
 from monitor.errors import LeaseLostError, StoppingError
 from monitor.history import leases as stored
+from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.history.leases import Lease
 from monitor.leases import DISPATCHER, Leases, instance_of
-from monitor.metrics import AgentMetrics, OutboxSnapshot
+from monitor.metrics import AgentMetrics
+from monitor.published import OutboxSnapshot
 from monitor.settings import Settings
 
 log = logging.getLogger(__name__)
+
+LEFT_AFTER = timedelta(hours=1)
+"""An instance that is not in our settings and was polled since may be another agent's, which is restarting or
+was cut off from the state: what is open there must not end in silence, or nobody hears when it is over."""
+
+LOOK_SECONDS = 600.0
+"""Between two looks for what is left."""
 
 
 class Teller:
@@ -57,7 +67,7 @@ class Teller:
         self._routing = _routing(settings, tuple(notifiers))
         self._leading = threading.Lock()
         self._tenure: Lease | None = None
-        self._abandoned: Lease | None = None
+        self._looked: tuple[Lease | None, float] | None = None
 
     def lead(self) -> Callable[[Connection], None] | None:
         """What its transactions have to begin with; None while another agent tells."""
@@ -75,16 +85,20 @@ class Teller:
             return fence
 
     def abandon(self) -> None:
-        """Ends what belongs to nobody any more, by the settings of this agent; once after each takeover."""
+        """Ends what belongs to nobody any more, by the settings of this agent; after each takeover, and then
+        now and then."""
         fence = self.lead()
-        if fence is None or self._abandoned == self._tenure:
+        looked = self._clock.monotonic()
+        if fence is None or (self._looked and self._looked[0] == self._tenure and looked < self._looked[1]):
             return
+        now = self._clock.now()
         with self._engine.begin() as connection:
             fence(connection)
-            watched = {one.name for one in self._settings.instances} | _of_others(connection)
-            left = store.abandon(connection, watched, self._clock.now())
-            orphans = outbox.orphans(connection, self._notifiers, self._clock.now())
-        self._abandoned = self._tenure
+            watched = {one.name for one in self._settings.instances}
+            watched |= _of_others(connection, now - LEFT_AFTER)
+            left = store.abandon(connection, watched, now)
+            orphans = outbox.orphans(connection, self._notifiers, now)
+        self._looked = self._tenure, looked + LOOK_SECONDS
         for row in orphans:
             log.error("an alert is given up: row %d of the outbox: %s", row.id, row.last_error)
         for incident in left:
@@ -172,9 +186,13 @@ class Teller:
         attachments.unhold(connection, self._clock.now())
 
 
-def _of_others(connection: Connection) -> set[str]:
-    """Instances that an agent with other settings watches on the same state."""
-    return {name for name in map(instance_of, stored.holders(connection)) if name is not None}
+def _of_others(connection: Connection, since: datetime) -> set[str]:
+    """Instances that an agent with other settings watches on the same state, or did since then."""
+    held = {name for name in map(instance_of, stored.holders(connection)) if name is not None}
+    polled = {
+        one.instance for one in stats.cursors(connection) if one.last_poll_at and one.last_poll_at >= since
+    }
+    return held | polled
 
 
 def _about(notification: Notification) -> str:

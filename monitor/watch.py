@@ -95,12 +95,14 @@ class Watch:
         self._snapshots = self._make_snapshots()
 
     def _leave(self) -> PollResult:
-        other = described(self._leases.other(of_instance(self._instance)))
+        self._tenure = None
+        self._metrics.state.withdraw(self._instance)
+        with state_errors(self._engine.url):
+            other = described(self._leases.other(of_instance(self._instance)))
         if self._other != other:
             said = "%s: watched by another agent on this state (%s); standing by"
             log.info(said, self._instance, other)
-        self._other, self._tenure = other, None
-        self._metrics.state.withdraw(self._instance)
+        self._other = other
         return PollResult(self._instance, self._clock.now(), 0.0, watched_by=other)
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 from waitress import wasyncore
 
 from monitor.errors import MonitorError
+from monitor.exposition import Encode
 from monitor.listener import Listener
 from monitor.readiness import Check, Readiness
 
@@ -29,6 +33,14 @@ STOP_SECONDS = 2.0
 _TURN_SECONDS = 1.0
 """At least so often idle clients are looked for; requests and `stop` are noticed at once."""
 
+_GZIP_LEVEL = 3
+"""A fifteenth of the time of the library's 9, for a page a third larger."""
+
+_RENAMING = ("escaping=dots", "escaping=values")
+"""Who may ask for other names than ours gets them, but not what was written before."""
+
+Write = Callable[[Encode], bytes]
+
 _INDEX = "sfcc-job-monitor\n\n/metrics\n/healthz\n/readyz\n"
 
 
@@ -38,8 +50,8 @@ class _Page(NamedTuple):
     body: bytes
 
 
-def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
-    metrics = make_wsgi_app(registry)
+def application(registry: CollectorRegistry, ready: Check, write: Write | None = None) -> WSGIApplication:
+    """write: makes the whole page of the registry sooner than the library does."""
     asked = Readiness(ready)
 
     def page(environ: WSGIEnvironment) -> _Page:
@@ -47,7 +59,7 @@ def application(registry: CollectorRegistry, ready: Check) -> WSGIApplication:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return _text("405 Method Not Allowed", "only GET and HEAD\n", ("Allow", "GET, HEAD"))
         if path == "/metrics":
-            return _called(metrics, environ)
+            return _metrics(registry, write, environ)
         if path == "/healthz":
             return _text("200 OK", "ok\n")
         if path == "/readyz":
@@ -119,11 +131,20 @@ def _listening(listen: str) -> socket.socket:
         ) from error
 
 
-def _called(app: Any, environ: WSGIEnvironment) -> _Page:
-    """What a WSGI application answers to a GET."""
-    begun: list[tuple[str, list[tuple[str, str]]]] = []
-    body = b"".join(app({**environ, "REQUEST_METHOD": "GET"}, lambda *start: begun.append(start)))
-    return _Page(*begun[0], body)
+def _metrics(registry: CollectorRegistry, write: Write | None, environ: WSGIEnvironment) -> _Page:
+    encode, content_type = choose_encoder(environ.get("HTTP_ACCEPT", ""))
+    names = parse_qs(environ.get("QUERY_STRING", "")).get("name[]")
+    if names:
+        body = encode(registry.restricted_registry(names))
+    elif write is None or content_type.endswith(_RENAMING):
+        body = encode(registry)
+    else:
+        body = write(encode)
+    headers = [("Content-Type", content_type)]
+    if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
+        headers.append(("Content-Encoding", "gzip"))
+        body = gzip.compress(body, _GZIP_LEVEL)
+    return _Page("200 OK", headers, body)
 
 
 def _text(status: str, text: str, *headers: tuple[str, str]) -> _Page:

@@ -1,7 +1,7 @@
 """Databases for tests: `engine` is a fresh SQLite state, `state` the same and one on PostgreSQL.
 
-Both come prepared by the real migrations, which run once a session: each test gets a copy of the file,
-and the emptied database.
+Both come prepared as by the first start of an agent, once a session: each test gets a copy of the file, and
+the emptied database.
 """
 
 from __future__ import annotations

@@ -50,6 +50,8 @@ def check(ctx: click.Context) -> None:
     click.echo(f"ok: {loaded.origin}: instances: {names}; {plural(targets, 'target')}")
     if not targets:
         click.echo("note: nobody will be told: no target is set ([[targets]] or APPRISE_URLS)")
+    for note in _without_effect(settings):
+        click.echo(f"note: {note}")
 
 
 @config.command(epilog="Example: sfcc-job-monitor config show -o json")
@@ -63,7 +65,8 @@ def show(ctx: click.Context, output: str) -> None:
         print_json(values)
         return
     for name, value in _flat(values):
-        click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+        if value is not None:  # a dozen for each instance and job, and they say nothing
+            click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
 
 
 @config.command(epilog="Example: sfcc-job-monitor config schema > schema.json")
@@ -126,6 +129,26 @@ def _condition_problems(settings: Settings) -> Iterator[str]:
             if name not in CONDITIONS:
                 place = f"jobs[{number}].severity.{name}"
                 yield f"{place}: there is no such condition; {among(name, CONDITIONS)}"
+
+
+def _without_effect(settings: Settings) -> Iterator[str]:
+    """What is allowed, as the rest of it may come from elsewhere, and yet looks like a slip."""
+    from fnmatch import fnmatchcase
+
+    from monitor.cli.known import among
+
+    names = [one.name for one in settings.instances]
+    globs = [
+        *((f"jobs[{number}]", job.instance) for number, job in enumerate(settings.jobs)),
+        *((f"groups[{number}]", group.instance) for number, group in enumerate(settings.groups)),
+    ]
+    for place, glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            yield f"{place}.instance = {glob!r}: matches no instance; {among(glob, names)}"
+    timetables = any(job.cron or job.every for job in settings.jobs)
+    for number, job in enumerate(settings.jobs):
+        if (job.weekdays or job.valid_from or job.valid_until) and not timetables:
+            yield f"jobs[{number}]: its days are without a timetable: give cron or every"
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,13 @@ from monitor.cli.common import (
     settings_of,
 )
 from monitor.cli.table import Column, print_table
+from monitor.errors import Reason
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alerts.model import Incident
+    from monitor.history.cursor import Cursor
     from monitor.poll import PollResult
 
 COLUMNS = (
@@ -77,15 +79,15 @@ def poll(ctx: click.Context, output: str) -> None:
         handler.addFilter(_is_not_said_here)
     app = App(settings)
     started = app.clock.now()
-    try:
+    with app.by_hand():
         results = app.poll_all()
         app.settle(
             timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5)
         )
-    finally:
-        app.release()
     found = app.open_incidents()
-    seen = _seen_until(app.engine)
+    known = _cursors(app.engine)
+    results = [_as_known(one, known.get(one.instance)) for one in results]
+    seen = {name: one.seen_until for name, one in known.items() if one.seen_until is not None}
     lost = undelivered(app.engine, started)
     if output == "json":
         print_json(_document(results, found, seen, lost))
@@ -93,7 +95,7 @@ def poll(ctx: click.Context, output: str) -> None:
         _print(results, found, seen)
         for one in lost:
             click.echo(one.sentence, err=True)
-    if any(one.reason is not None for one in results):
+    if any(_is_blind(one, seen) for one in results):
         sys.exit(3)
     sys.exit(1 if found else 0)
 
@@ -105,9 +107,9 @@ def _is_not_said_here(record: logging.LogRecord) -> bool:
 
 def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mapping[str, datetime]) -> None:
     for one in results:
-        click.echo(f"{one.instance}: {_came_to(one)}", err=True)
-    read = [one.instance for one in results if one.reason is None]
-    blind = [one.instance for one in results if one.reason is not None]
+        click.echo(f"{one.instance}: {_came_to(one, seen.get(one.instance))}", err=True)
+    read = [one.instance for one in results if not _is_blind(one, seen)]
+    blind = [one.instance for one in results if _is_blind(one, seen)]
     if found or not blind:
         skipped = 1 if len({one.instance for one in results} | {one.source for one in found}) < 2 else 0
         rows = [(one.place, one.severity, one.condition, one.name, one.summary)[skipped:] for one in found]
@@ -121,22 +123,37 @@ def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mappi
         click.echo(line)
 
 
-def _came_to(result: PollResult) -> str:
+def _as_known(result: PollResult, cursor: Cursor | None) -> PollResult:
+    """What is watched by another agent: with what its last poll there came to."""
+    if not result.watched_by or cursor is None or cursor.last_reason is None:
+        return result
+    return replace(result, reason=Reason(cursor.last_reason), message=cursor.last_error or "")
+
+
+def _is_blind(result: PollResult, seen: Mapping[str, datetime]) -> bool:
+    return result.reason is not None or result.instance not in seen
+
+
+def _came_to(result: PollResult, seen: datetime | None) -> str:
     if result.watched_by:
-        return f"left to the agent that watches it already ({result.watched_by}); as of its last poll:"
+        left = f"left to the agent that watches it already ({result.watched_by})"
+        if result.reason is not None:
+            return f"{left}, which could not read it: {result.message}"
+        if seen is None:
+            return f"{left}, which has not read it completely yet"
+        return f"{left}; as of its last complete poll, {seen:%Y-%m-%d %H:%M} UTC:"
     if result.reason is not None:
         return f"not read: {result.message}"
     return f"{plural(result.stored, 'run')} new or changed"
 
 
-def _seen_until(engine: Engine) -> dict[str, datetime]:
-    """The instance's time of the last complete poll, of each that ever had one."""
+def _cursors(engine: Engine) -> dict[str, Cursor]:
+    """By instance."""
     from monitor.history import stats
     from monitor.history.engine import reading
 
     with reading(engine) as connection:
-        cursors = stats.cursors(connection)
-    return {one.instance: one.seen_until for one in cursors if one.seen_until is not None}
+        return {one.instance: one for one in stats.cursors(connection)}
 
 
 def undelivered(engine: Engine, since: datetime) -> list[Undelivered]:

@@ -7,7 +7,7 @@ import os
 import click
 
 from monitor.cli.common import config_option, need_instances, say, settings_of
-from monitor.cli.signals import leave, stop_event
+from monitor.cli.signals import interruptible, leave, stop_event
 
 
 @click.command(epilog="Example: SFCC_SERVER=… SFCC_CLIENT_ID=… SFCC_CLIENT_SECRET=… sfcc-job-monitor run")
@@ -26,8 +26,13 @@ def run(ctx: click.Context) -> None:
     logs.configure(settings.log_level, settings.log_format, secrets_of(settings, os.environ))
     if stop.is_set():
         return
-    app = App(settings)
-    app.start()
+
+    def started() -> App:
+        app = App(settings)
+        app.start()
+        return app
+
+    app = interruptible(started, stop)
     say(
         f"watching {', '.join(one.name for one in settings.instances)} by the settings of {loaded.origin}; "
         f"metrics at {app.url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}"

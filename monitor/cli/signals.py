@@ -7,6 +7,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+START_SECONDS = 3.0
+"""Far less than a supervisor waits before it kills."""
+
+_LOOK_SECONDS = 0.2
 
 
 def stop_event() -> threading.Event:
@@ -15,6 +24,22 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return stop
+
+
+def interruptible(step: Callable[[], T], stop: threading.Event) -> T:
+    """For what may wait for long, such as for a state that another process holds: told to stop, the process
+    ends in the middle of it after START_SECONDS.
+
+    In a thread of its own: signals are heard by the main one, and not while it waits for a database.
+    """
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    with ThreadPoolExecutor(1, "start") as pool:
+        result = pool.submit(step)
+        while not wait([result], _LOOK_SECONDS).done:
+            if stop.is_set() and not wait([result], START_SECONDS).done:
+                leave(clean=False)
+        return result.result()
 
 
 def leave(*, clean: bool) -> None:

@@ -40,6 +40,7 @@ class Encounter:
 
     Several when sites of one job meet the other one by one. The later job is the one whose run began
     later, all its sites taken together, so that the sides do not change from site to site.
+    may_go_on: a further meeting joins on, of which it is not known yet whether it took place.
     """
 
     group: str
@@ -47,6 +48,7 @@ class Encounter:
     later: Side
     meetings: tuple[Meeting, ...]
     is_full_differential: bool = False
+    may_go_on: bool = False
 
     @property
     def last_parted(self) -> Meeting:
@@ -63,7 +65,7 @@ class Encounter:
 
     @property
     def is_holding(self) -> bool:
-        return self.last_parted.first_to_end.is_running
+        return self.may_go_on or self.last_parted.first_to_end.is_running
 
     @property
     def runs(self) -> Iterator[Execution]:
@@ -101,9 +103,9 @@ def _same_series(by_job: Spans, facts: Facts, sites: _Sites) -> Iterator[Encount
         by_scope: dict[str, list[Span]] = defaultdict(list)
         for one in spans:
             by_scope[one.run.scope].append(one)
-        met = [meeting for series in by_scope.values() for meeting in _met(series, facts)]
-        for unbroken in _unbroken(met):
-            yield Encounter(SAME_SERIES, *sites.sides(unbroken[0]), unbroken)
+        met = [meeting for series in by_scope.values() for meeting in meetings(_near(series, facts))]
+        for known, may_go_on in _unbroken(met, facts):
+            yield Encounter(SAME_SERIES, *sites.sides(known[0]), known, may_go_on=may_go_on)
 
 
 def _exclusive(by_job: Spans, facts: Facts, policy: Policy, sites: _Sites) -> Iterator[Encounter]:
@@ -111,15 +113,15 @@ def _exclusive(by_job: Spans, facts: Facts, policy: Policy, sites: _Sites) -> It
     for place, jobs in members.exclusive():
         group = policy.groups[place]
         pairs: dict[tuple[str, str], list[Meeting]] = defaultdict(list)
-        for meeting in _met([one for job_id in jobs for one in by_job[job_id]], facts):
+        for meeting in meetings(_near([one for job_id in jobs for one in by_job[job_id]], facts)):
             one, other = meeting.earlier.run, meeting.later.run
             if members.telling(one.job_id, other.job_id) == place and sites.are_apart(one, other):
                 earlier, later = sites.sides(meeting)
                 pairs[earlier.run.job_id, later.run.job_id].append(meeting)
         for pair, met in pairs.items():
-            for unbroken in _unbroken(met):
-                sides = sites.sides(unbroken[0])
-                yield Encounter(group.name, *sides, unbroken, is_full_differential(*pair, group))
+            for known, may_go_on in _unbroken(met, facts):
+                full = is_full_differential(*pair, group)
+                yield Encounter(group.name, *sites.sides(known[0]), known, full, may_go_on)
 
 
 class _Sites:
@@ -150,12 +152,10 @@ class _Sites:
         return self._runs[run.job_id][run.run_id]
 
 
-def _met(spans: Iterable[Span], facts: Facts) -> Iterator[Meeting]:
-    """But for what began after an active run was seen last: whether that still ran is not known yet."""
-    for meeting in meetings(_near(spans, facts)):
-        earlier = meeting.earlier
-        if not earlier.is_running or meeting.start <= (earlier.run.last_seen or facts.seen_until):
-            yield meeting
+def _is_known(meeting: Meeting, facts: Facts) -> bool:
+    """Not of what began after an active run was seen last: whether that still ran will be seen."""
+    earlier = meeting.earlier
+    return not earlier.is_running or meeting.start <= (earlier.run.last_seen or facts.seen_until)
 
 
 def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
@@ -166,14 +166,22 @@ def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
     return (one for one in spans if one.end > horizon)
 
 
-def _unbroken(met: Iterable[Meeting]) -> Iterator[tuple[Meeting, ...]]:
+def _unbroken(met: Iterable[Meeting], facts: Facts) -> Iterator[tuple[tuple[Meeting, ...], bool]]:
+    """Meetings that follow without a pause, as far as they are known, and whether they may go on."""
+    for together in _joined(met):
+        known = tuple(meeting for meeting in together if _is_known(meeting, facts))
+        if known:
+            yield known, len(known) < len(together)
+
+
+def _joined(met: Iterable[Meeting]) -> Iterator[list[Meeting]]:
     together: list[Meeting] = []
     until: datetime | None = None
     for meeting in sorted(met, key=lambda one: (one.start, one.occurrence)):
         if until is not None and meeting.start > until:
-            yield tuple(together)
+            yield together
             together, until = [], None
         together.append(meeting)
         until = meeting.end if until is None else max(until, meeting.end)
     if together:
-        yield tuple(together)
+        yield together

@@ -159,10 +159,12 @@ _JUDGED = (
 
 
 def cover(conn: Connection, instance: str, start: datetime, end: datetime) -> None:
-    """[start, end) was read completely; grows together with what it touches or overlaps."""
+    """[start, end) was read completely; grows together with what it touches or overlaps.
+
+    In a transaction that has the cursor locked, as whoever stores runs or completes a poll has.
+    """
     if start >= end:
         return
-    locked(conn, instance)
     place = {"of": instance, "start": start, "end": end}
     if conn.execute(_STRETCH, place).rowcount:  # as after each poll but the first
         return

@@ -18,10 +18,12 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from alerts import schema as alerts
 from monitor.errors import StateError
+from monitor.history import schema as history
 from monitor.history.trouble import place, state_errors
 
-__all__ = ["HEAD", "is_reading", "open_state", "place", "prepare", "reading", "state_errors"]
+__all__ = ["HEAD", "is_reading", "migrate", "open_state", "place", "prepare", "reading", "state_errors"]
 
 HEAD = "0001"
 """The newest revision in `migrations/versions`."""
@@ -70,7 +72,7 @@ def prepare(engine: Engine) -> None:
             version = _version(conn)
         _refuse_newer(engine, version)
         if version != HEAD:
-            _migrate(engine)
+            _bring_up(engine)
 
 
 @contextmanager
@@ -223,17 +225,40 @@ def _refuse_newer(engine: Engine, version: str | None) -> None:
         )
 
 
-def _migrate(engine: Engine) -> None:
-    # Alembic costs 200 ms to import, and is needed once a release.
+def _bring_up(engine: Engine) -> None:
+    with engine.begin() as conn:
+        if engine.dialect.name == "postgresql":
+            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        version = _version(conn)
+        if version is None:
+            _create(conn)
+        elif version != HEAD:  # else another process was quicker
+            migrate(conn)
+
+
+def _create(conn: Connection) -> None:
+    """What the migrations would make of nothing, without Alembic: it would stay in memory."""
+    for metadata in (history.metadata, alerts.metadata):
+        metadata.create_all(conn, checkfirst=False)
+    conn.execute(text(_VERSION_TABLE))
+    conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+_VERSION_TABLE = """
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""
+
+
+def migrate(conn: Connection) -> None:
+    """By the migrations, from whatever version there is."""
+    # Alembic costs 200 ms and 10 MB to import, and is needed once a release.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "monitor.history:migrations")
-    with engine.begin() as conn:
-        if engine.dialect.name == "postgresql":
-            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        if _version(conn) == HEAD:  # another process was quicker
-            return
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")

@@ -149,7 +149,7 @@ def latest(conn: Connection, instance: str, job_id: str) -> Execution | None:
 
 def active(conn: Connection, instance: str) -> list[Execution]:
     """In no order: SQLite would walk the whole history to have them sorted."""
-    return [decode(row) for row in conn.execute(_ACTIVE, {"of": instance})]
+    return [decode(row) for row in conn.execute(_ACTIVE, {"of": instance}).all()]
 
 
 _ACTIVE = select(*columns()).where(executions.c.instance == bindparam("of"), ACTIVE)
@@ -231,8 +231,8 @@ def _next_change(conn: Connection, instance: str) -> int:
 
 def _stored(conn: Connection, instance: str, runs: Iterable[Execution | RunId]) -> dict[RunId, Stored]:
     ids = {run if isinstance(run, RunId) else run.run_id for run in runs}
-    rows = conn.execute(_STORED[conn.dialect.name], {"instance": instance, "runs": run_list(ids)})
-    found = (Stored(*decode_judged(row), counted=row.counted) for row in rows if row.id is not None)
+    rows = conn.execute(_STORED[conn.dialect.name], {"instance": instance, "runs": run_list(ids)}).all()
+    found = (Stored(*decode_judged(row), counted=row.counted) for row in rows)
     return {one.execution.run_id: one for one in found}
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -29,7 +30,6 @@ from sqlalchemy import (
 )
 
 from alerts.columns import Instant
-from monitor.history.executions import ACTIVE, AWAITS_RETRY
 from monitor.history.rows import columns, decode
 from monitor.history.schema import executions
 from monitor.history.schema import series as series_table
@@ -47,9 +47,11 @@ class RunTime(NamedTuple):
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _began_at: ColumnElement[datetime] = literal_column("+executions.began_at", Instant())
-"""The plus keeps SQLite from choosing the index on the beginning, which nearly all rows satisfy."""
+_change: ColumnElement[int] = literal_column("+executions.change", BigInteger())
+"""The plus keeps SQLite from choosing the index on these, which nearly all rows satisfy."""
 _SERIES = ("instance", "job_id", "scope")
 _COLUMNS = columns(case((executions.c.outcome != Outcome.OK, executions.c.steps)).label("steps"))
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _CHANGED = executions.c.instance == bindparam("of"), executions.c.change > bindparam("after")
 
 
@@ -67,20 +69,21 @@ def runs(
     """
     rows: Iterable[Any] = ()
     if jobs is None:
-        rows = conn.execute(_LAST[conn.dialect.name], {"of": instance, "keep": keep})
+        rows = conn.execute(_LAST[conn.dialect.name], {"of": instance, "keep": keep}).all()
     elif jobs:
         some = {"of": instance, "keep": keep, "jobs": sorted(set(jobs))}
-        rows = conn.execute(_LAST_OF_SOME[conn.dialect.name], some)
+        rows = conn.execute(_LAST_OF_SOME[conn.dialect.name], some).all()
     found: dict[Series, list[Execution]] = defaultdict(list)
     for row in rows:
         if row.id is not None:
-            found[Series(row.job_id, row.scope)].append(decode(row))
+            run = decode(row)
+            found[run.series].append(run)
     # Rows of equal beginning may be one too many.
-    windows = {series: sorted(some, key=_by_beginning)[-keep:] for series, some in found.items()}
+    windows = {series: tuple(sorted(some, key=_by_beginning)[-keep:]) for series, some in found.items()}
     for run in active:
         if jobs is None or run.job_id in jobs:
-            windows.setdefault(run.series, []).append(run)
-    return {series: tuple(sorted(some, key=_by_beginning)) for series, some in windows.items()}
+            windows[run.series] = tuple(sorted([*windows.get(run.series, ()), run], key=_by_beginning))
+    return windows
 
 
 def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId]:
@@ -89,9 +92,12 @@ def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId
     return frozenset(RunId(*row) for row in rows)
 
 
-def changed(conn: Connection, instance: str, after_change: int) -> list[Execution]:
-    """The runs that `fresh` names, in no order."""
-    return [decode(row) for row in conn.execute(_NEWS, {"of": instance, "after": after_change})]
+def changed(
+    conn: Connection, instance: str, after_change: int, *, begun_after: datetime = END_OF_TIME
+) -> list[Execution]:
+    """The runs that `fresh` names and those that began after that, in no order."""
+    news = {"of": instance, "after": after_change, "begun_after": begun_after}
+    return [decode(row) for row in conn.execute(_NEWS, news).all()]
 
 
 def most_news(conn: Connection, instance: str, after_change: int) -> int:
@@ -107,24 +113,12 @@ _MOST_NEWS = (
     .limit(1)
 )
 _FRESH = select(executions.c.job_id, executions.c.id).where(*_CHANGED)
-_NEWS = select(*_COLUMNS).where(*_CHANGED)
-
-
-def jobs_aging(conn: Connection, instance: str, waiting_since: datetime, begun_after: datetime) -> set[str]:
-    """Jobs with a failed attempt that may be repeated and ended since, or an active run that began after."""
-    times = {"of": instance, "waiting_since": waiting_since, "begun_after": begun_after}
-    return set(conn.execute(_AGING, times).scalars())
-
-
-_AGING = union_all(
-    *(
-        select(executions.c.job_id).where(executions.c.instance == bindparam("of"), *conditions)
-        for conditions in (
-            (executions.c.ended_at >= bindparam("waiting_since"), AWAITS_RETRY),
-            (ACTIVE, executions.c.began_at > bindparam("begun_after")),
-        )
-    )
+_BEGUN = (
+    executions.c.instance == bindparam("of"),
+    executions.c.began_at > bindparam("begun_after"),
+    _change <= bindparam("after"),
 )
+_NEWS = union_all(select(*_COLUMNS).where(*_CHANGED), select(*_COLUMNS).where(*_BEGUN))
 
 
 def jobs(conn: Connection, instance: str) -> set[str]:
@@ -155,7 +149,7 @@ def named(conn: Connection, instance: str, runs: Collection[RunId]) -> list[Exec
     if not runs:
         return []
     rows = conn.execute(_NAMED[conn.dialect.name], {"instance": instance, "runs": run_list(runs)})
-    return [decode(row) for row in rows if row.id is not None]
+    return [decode(row) for row in rows]
 
 
 _NAMED = by_run(executions, _COLUMNS)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -77,13 +77,21 @@ def take(
 
 def hold(conn: Connection, lease: Lease) -> bool:
     """Whether the lease is still ours, and will be until this transaction ends."""
-    wanted = select(leases.c.epoch).where(_is(lease)).with_for_update(read=True)
-    return conn.execute(wanted).first() is not None
+    return conn.execute(_HOLD, _place(lease)).first() is not None
 
 
 def extend(conn: Connection, lease: Lease) -> bool:
     """As `hold`, and for its full length from now on; one that ran out and that nobody took goes on."""
-    return bool(conn.execute(update(leases).where(_is(lease)).values(expires_at=_NOW + LENGTH_MS)).rowcount)
+    return bool(conn.execute(_EXTEND, _place(lease)).rowcount)
+
+
+_IS_OURS = and_(
+    leases.c.name == bindparam("of"),
+    leases.c.holder == bindparam("held_by"),
+    leases.c.epoch == bindparam("since"),
+)
+_HOLD = select(leases.c.epoch).where(_IS_OURS).with_for_update(read=True)
+_EXTEND = update(leases).where(_IS_OURS).values(expires_at=_NOW + LENGTH_MS)
 
 
 def renew(conn: Connection, holder: str, names: Collection[str]) -> set[str]:
@@ -103,5 +111,5 @@ def holders(conn: Connection) -> dict[str, str]:
     return {row.name: row.holder for row in rows}
 
 
-def _is(lease: Lease) -> ColumnElement[bool]:
-    return and_(leases.c.name == lease.name, leases.c.holder == lease.holder, leases.c.epoch == lease.epoch)
+def _place(lease: Lease) -> dict[str, str | int]:
+    return {"of": lease.name, "held_by": lease.holder, "since": lease.epoch}

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BigInteger, ColumnElement, type_coerce
 
+from alerts.columns import Instant
 from monitor.history.schema import executions
 from monitor.model import Execution, ExitStatus, Outcome, Step, Trigger
 
@@ -23,13 +24,14 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 
 _RUN = (
     *("instance", "job_id", "id", "scope", "execution_status", "status"),
-    *("exit_code", "exit_message", "exit_status"),
+    *("exit_code", "exit_status", "exit_message"),
     *("start_time", "end_time", "creation_date", "last_modified", "duration"),
     *("user_login", "client_id", "is_restart", "current_retry_attempt", "max_retries"),
     *("log_file_path", "is_log_file_existing", "steps"),
     *("version", "missing", "backfilled", "first_seen", "last_seen"),
 )
-"""In the order of the fields of `Execution`, of which `exit_status` takes three columns."""
+"""In the order of the fields of `Execution`, of which `exit_status` takes three columns; that of the table,
+so that nothing has to be put in another order for the driver."""
 
 WRITTEN = (*_RUN, *("final", "began_at", "ended_at"), *("outcome", "trigger", "counted", "change"))
 """The columns of `encode`, all there are."""
@@ -45,7 +47,12 @@ class Judged(NamedTuple):
 
 def columns(steps: ColumnElement[Any] = executions.c.steps) -> tuple[ColumnElement[Any], ...]:
     """What `decode` is given, in this order and first; `steps` may be less than the column."""
-    return tuple(steps if name == "steps" else executions.c[name] for name in _RUN)
+    return tuple(steps if name == "steps" else _as_stored(executions.c[name]) for name in _RUN)
+
+
+def _as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An instant as the number it is: `decode` takes a fraction of the time of the column's type."""
+    return type_coerce(column, BigInteger) if isinstance(column.type, Instant) else column
 
 
 JUDGED = (*columns(), executions.c.outcome, executions.c.trigger)
@@ -60,7 +67,7 @@ def encode(
     ended = run.ended
     return (
         *(run.instance, run.job_id, run.id, run.scope, run.execution_status, run.status),
-        *(ending.code, ending.message, ending.status),
+        *(ending.code, ending.status, ending.message),
         *(instant(run.start_time), instant(run.end_time)),
         *(instant(run.creation_date), instant(run.last_modified)),
         ticks(run.duration),
@@ -74,7 +81,7 @@ def encode(
 
 
 def decode(row: Sequence[Any]) -> Execution:
-    instance, job_id, run_id, scope, word, status, code, message, exit_word, *_ = row
+    instance, job_id, run_id, scope, word, status, code, exit_word, message, *_ = row
     start, end, created, modified, took, login, client, restart, attempt, retries, path, log, steps = row[
         9:22
     ]
@@ -82,10 +89,14 @@ def decode(row: Sequence[Any]) -> Execution:
     return Execution(
         *(instance, job_id, run_id, scope, word, status),
         _exit_in(code, message, exit_word),
-        *(start, end, created, modified, span(took)),
+        None if start is None else _EPOCH + _TICK * start,
+        None if end is None else _EPOCH + _TICK * end,
+        None if created is None else _EPOCH + _TICK * created,
+        None if modified is None else _EPOCH + _TICK * modified,
+        None if took is None else _TICK * took,
         *(login, client, restart, attempt, retries, path, log),
         None if steps is None else tuple([_step_in(step) for step in steps]),
-        *(version, missing, backfilled, first_seen, last_seen),
+        *(version, missing, backfilled, _EPOCH + _TICK * first_seen, _EPOCH + _TICK * last_seen),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.model import RunId
 
@@ -49,8 +49,8 @@ def upsert_encoded(
     elif order == names:
         conn.exec_driver_sql(text, list(rows))
     else:
-        places = [names.index(name) for name in order]
-        conn.exec_driver_sql(text, [tuple([row[place] for place in places]) for row in rows])
+        in_order = itemgetter(*map(names.index, order))
+        conn.exec_driver_sql(text, [in_order(row) for row in rows])
 
 
 def insert_missing(conn: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -59,13 +59,13 @@ def insert_missing(conn: Connection, table: Table, row: Mapping[str, Any]) -> No
 
 
 def by_run(table: Table, columns: Iterable[ColumnElement[Any]]) -> Mapping[str, Select[Any]]:
-    """By dialect: the rows of some runs in a table of executions, and a row of nulls for each not there.
+    """By dialect: the rows of some runs in a table of executions.
 
     Parameters: `instance`, and `runs` as `run_list` makes it. One JSON parameter keeps the statement's text
     the same for any number of runs. SQLite uses no index for a list of pairs, and would rather scan the
-    table first: an outer join lets it no choice.
+    table first: an outer join lets it no choice, as long as no condition tells it that it is none.
     """
-    return {dialect: _by_run(dialect, table, columns) for dialect in _INSERT}
+    return {dialect: _by_run(dialect, table, columns) for dialect in _DIALECTS}
 
 
 def run_list(runs: Iterable[RunId]) -> str:
@@ -85,15 +85,27 @@ def _by_run(dialect: str, table: Table, columns: Iterable[ColumnElement[Any]]) -
     is_same = and_(
         table.c.instance == bindparam("instance"), table.c.job_id == parts[0], table.c.id == parts[1]
     )
-    return select(*columns).select_from(source.outerjoin(table, is_same))
+    is_there = func.coalesce(table.c.id, "") != ""
+    return select(*columns).select_from(source.outerjoin(table, is_same)).where(is_there)
 
 
-_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DIALECTS = ("sqlite", "postgresql")
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    # Only the one in use is loaded: the other takes 3 MB.
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 @lru_cache(maxsize=64)
 def _upsert(dialect: str, table: Table, names: tuple[str, ...], add: frozenset[str]) -> Any:
-    statement = _INSERT[dialect](table)
+    statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
     changes = {
         name: table.c[name] + statement.excluded[name] if name in add else statement.excluded[name]
@@ -105,7 +117,7 @@ def _upsert(dialect: str, table: Table, names: tuple[str, ...], add: frozenset[s
 
 @lru_cache(maxsize=8)
 def _insert_missing(dialect: str, table: Table) -> Any:
-    return _INSERT[dialect](table).on_conflict_do_nothing()
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
 @lru_cache(maxsize=8)

@@ -77,7 +77,7 @@ def _value(details: ErrorDetails) -> str:
     if not plain or details["type"] in {"missing", "extra_forbidden"} or not _is_public(details["loc"]):
         return ""
     text = repr(value)
-    if "@" in text:  # a login in an address
+    if "@" in text[2:]:  # a login in an address; `@daily` is none
         text = f"'***@{text.rpartition('@')[2]}"
     return f" = {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
 

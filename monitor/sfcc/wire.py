@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from monitor.model import FINAL_WORDS, ORGANIZATION, Execution, ExitStatus, RunId, Step
@@ -90,6 +91,9 @@ def fingerprint(hit: object) -> str:
 
 def is_active(hit: Document) -> bool:
     """Whether the run can still change, without parsing the rest."""
+    word = hit.get("execution_status")
+    if isinstance(word, str) and word in FINAL_WORDS:  # as nearly all are written
+        return False
     return _execution_status(hit) not in FINAL_WORDS
 
 
@@ -132,11 +136,7 @@ def timestamp(value: object) -> datetime | None:
     """ISO 8601 with `Z` or an offset, with or without fractions; anything else is None."""
     if not isinstance(value, str):
         return None
-    if (
-        len(value) == 24
-        and value[4] == value[7] == "-"
-        and (value[10], value[19], value[23]) == ("T", ".", "Z")
-    ):
+    if len(value) == 24 and value[4] == value[7] == "-" and value[10::9] == "T." and value[23] == "Z":
         return _usual_timestamp(value)
     match = TIMESTAMP.fullmatch(value)
     if match is None:
@@ -150,8 +150,12 @@ def timestamp(value: object) -> datetime | None:
     return at if at.year in PLAUSIBLE_YEARS else None
 
 
+@lru_cache(maxsize=256)
 def _usual_timestamp(value: str) -> datetime | None:
-    """As the platform writes them, `2026-11-22T02:00:00.316Z`: nearly all there are."""
+    """As the platform writes them, `2026-11-22T02:00:00.316Z`: nearly all there are.
+
+    Remembered: a run is created and starts, ends and is modified at once, and so do its steps.
+    """
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
@@ -183,7 +187,10 @@ def _exit_status(value: object) -> ExitStatus | None:
 
 
 def _scope(value: object) -> str:
-    names = {name for item in _list(value) if (name := _text(item))}
+    items = _list(value)
+    if len(items) == 1:
+        return _short_enough(_text(items[0]) or "") or ORGANIZATION
+    names = {name for item in items if (name := _text(item))}
     return _short_enough(", ".join(sorted(names))) or ORGANIZATION
 
 
@@ -225,9 +232,10 @@ def _step(doc: Document) -> Step:
 
 def _identifier(value: object) -> str | None:
     """Ids are digits in a string; a bare number means the same. Never repaired: they go into addresses."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if abs(value) < MAX_INTEGER else None
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID:
+    if not isinstance(value, str):
+        is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INTEGER
+        return str(value) if is_number else None
+    if not value or value.isspace() or len(value) > MAX_ID:
         return None
     if value.isascii():
         return value if value.isprintable() else None

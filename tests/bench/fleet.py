@@ -34,8 +34,9 @@ AIM = 0.5
 CADENCES = (15, 30, 60, 60, 60, 120, 240, 1440)  # minutes: 30 to 40 runs an hour, as many shops have
 WHY = """
 Each poll pays for its requests (`requests` and `urllib3` in Python), for reading and writing SQLite by one
-writer at a time, and for publishing the series of its jobs; a scrape formats all series anew. A poll that
-comes late waited for a worker or for the writer.
+writer at a time, and for writing the series of the jobs that changed; a scrape puts them together. Each
+instance has a slot of its own in the interval: a poll that comes late waited for the CPU, a worker or the
+writer.
 """
 
 

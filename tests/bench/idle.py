@@ -21,9 +21,9 @@ from tests.e2e.harness import Chat, environment
 AIM = 1.2
 POLLS = 10
 WHY = """
-Three quarters of what the agent has over its libraries come with imports: its own modules and checked
-settings, and modules of the libraries that only their use loads, above all two dialects of the database.
-The rest comes with work, its threads included.
+Two thirds of what the agent has over its libraries come with imports: its own modules, above all the checked
+settings, and the dialect of its database. The rest comes with work: one arena for all its threads instead of
+one for each would give back a tenth of it all.
 """
 
 _BARE = """

@@ -1,7 +1,8 @@
 """A hundred thousand executions, from JSON text to committed rows, against the least that could do it.
 
-Both write the same documents into the same table of an empty state, with the same durability. What is
-bare knows no job: it neither looks for what is there already, nor counts, nor judges.
+Both write the same documents into the same table of an empty state, with the same durability, one after
+the other: neither holds them all, as a first read does not. What is bare knows no job: it neither looks for
+what is there already, nor counts, nor judges.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -29,9 +30,11 @@ EXECUTIONS = 100_000
 JOBS = 200
 AIM = 2.0
 WHY = """
-Bare, a document is put into its row as it is. Ours makes it a checked value first (times, states, steps),
-asks whether the run is known, decides how it ended and what started it, and keeps the counters and the last
-times of its series.
+Bare, a document is put into its row as it is. Of some 66 µs for a run, with the garbage collector at rest
+(25 bare): JSON 7, which both pay; a checked value of it (times, states, steps) 18; storing 40. Of that,
+measured by itself, 26 are for writing: the row 10, counters and the last times of its series 8, the rest
+the row's values and its steps as JSON; 2 ask whether the run is known, and what is left decides how it
+ended, what started it, and what is kept of it.
 """
 START = datetime(2026, 11, 1, tzinfo=UTC)
 SEEN_AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -46,7 +49,7 @@ def compare(repeats: int) -> Result:
             lambda: _ours(lines, states.empty()), lambda: _bare(lines, states.empty()), repeats
         )
         parsed = [wire.parse(json.loads(line), "production") for line in lines]
-        rows = _rows(lines)
+        rows = list(_rows(lines))
         storing, inserting = in_turns(
             lambda: _store(parsed, states.empty()), lambda: _insert(rows, states.empty()), repeats
         )
@@ -107,10 +110,10 @@ def _iso(at: datetime) -> str:
 
 
 def _ours(lines: list[str], state: Path) -> None:
-    _store([wire.parse(json.loads(line), "production") for line in lines], state)
+    _store((wire.parse(json.loads(line), "production") for line in lines), state)
 
 
-def _store(runs: list[Execution], state: Path) -> None:
+def _store(runs: Iterable[Execution], state: Path) -> None:
     engine = open_state(f"sqlite:///{state}")
     with engine.begin() as connection:
         changed = history.store(
@@ -125,9 +128,8 @@ def _bare(lines: list[str], state: Path) -> None:
     _insert(_rows(lines), state)
 
 
-def _rows(lines: list[str]) -> list[dict[str, Any]]:
+def _rows(lines: list[str]) -> Iterator[dict[str, Any]]:
     """What the documents say, as it is, and constants for what our own program would have to find out."""
-    rows = []
     for line in lines:
         document = json.loads(line)
         row = _CONSTANTS | {name: document.get(name) for name in _PLAIN}
@@ -136,14 +138,12 @@ def _rows(lines: list[str]) -> list[dict[str, Any]]:
         row["exit_status"] = document["exit_status"]["status"]
         row["steps"] = json.dumps(document["step_executions"])
         row["began_at"], row["ended_at"] = document["start_time"], document["end_time"]
-        rows.append(row)
-    return rows
+        yield row
 
 
-def _insert(rows: list[dict[str, Any]], state: Path) -> None:
-    names = list(rows[0])
+def _insert(rows: Iterable[dict[str, Any]], state: Path) -> None:
     statement = (
-        f"INSERT INTO executions ({', '.join(names)}) VALUES ({', '.join(f':{one}' for one in names)})"
+        f"INSERT INTO executions ({', '.join(_NAMES)}) VALUES ({', '.join(f':{one}' for one in _NAMES)})"
     )
     connection = sqlite3.connect(state)
     for pragma in PRAGMAS:
@@ -170,3 +170,8 @@ _CONSTANTS: dict[str, Any] = {
     "counted": True,
     "change": 1,
 }
+_NAMES = (
+    *_CONSTANTS,
+    *_PLAIN,
+    *("scope", "exit_code", "exit_status", "steps", "began_at", "ended_at"),
+)

@@ -19,10 +19,14 @@ from tests.bench.world import MINUTE, START, Asked, busy_instance
 WARM_UP = 3
 AIM = 1.5
 WHY = """
-A poll does what a fetch does not: it looks up what is stored under the runs it got, stores what is new with
-its counters, judges the jobs that changed against their history, and commits with a write that reached the
-disk. What is left over the bare fetch is that: statements by way of SQLAlchemy, and rows made into objects
-and back.
+A poll does what a fetch does not. Of 11.6 ms, the median of 80 polls on a loaded machine: request and
+reading of the answer 2.5 (the bare, which has little else, 2.6); telling which run each of 198 hits is
+about 0.4, and which of them are new 0.4; storing 1.6 (counters 0.6, what was stored before 0.3, the rows
+0.2); judging 3.5 (the last 60 runs of each job that ended one 1.1, what they usually take 0.5, what is new
+0.2, what is active 0.2); the lease 0.2, the cursor and the coverage 0.2, the synced commit 0.3. The rest is
+what some thirty statements cost by way of SQLAlchemy, the opening of two transactions, and the measuring. A
+quicker JSON reader that passes over hits it knows was tried by itself: 0.4 ms of 9 in the best case, too
+little for a further dependency.
 """
 
 

@@ -18,7 +18,7 @@ from tests.e2e.states import PostgresState, SqliteState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-PARTS = 12
+PARTS = 6
 """Each takes its share of the boundaries, so that workers can divide them."""
 
 TRIES = 4

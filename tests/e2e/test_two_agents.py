@@ -38,7 +38,7 @@ def test_the_second_one_takes_over_at_once_when_the_first_is_killed(
     agent.stop(signal.SIGKILL)
     world.start("import").finish()
     chat.wait(2)
-    assert second.metric("sfcc_up") == 1
+    second.wait_metric("sfcc_up", 1)
     second.wait_polls(3)
     assert len(chat.messages) == 2
 

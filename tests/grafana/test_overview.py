@@ -16,8 +16,8 @@ from grafana.attention import SEVERITIES
 from grafana.jobs import STATES
 from tests.grafana.conftest import Known, Query
 
-WORDS = {"or", "and", "unless", "offset", "bool", "by", "on", "end"}
-GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")
+WORDS = {"or", "and", "unless", "offset", "bool", "by", "on", "ignoring", "group_left", "end"}
+GROUPING = re.compile(r"\b(?:by|on|ignoring) \(([^)]*)\)")
 SELECTOR = re.compile(r"\b(\w+)\{([^}]*)\}")
 
 
@@ -43,6 +43,7 @@ def grouped(expr: str) -> set[str]:
         ('x{a="1"} offset $__interval or 0 * y', [("x", {"a"}), ("y", set())]),
         ("1000 * (max_over_time(timestamp(x == 1)[$__range:$__interval]) and x)", [("x", set())] * 2),
         ('x{a="1"} @ end() / y', [("x", {"a"}), ("y", set())]),
+        ("x < ignoring (a) group_left () y", [("x", set()), ("y", set())]),
     ],
 )
 def test_what_is_asked_is_read_right(expr: str, found: list[tuple[str, set[str]]]) -> None:

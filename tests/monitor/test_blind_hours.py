@@ -38,6 +38,7 @@ def test_an_attempt_that_was_marked_as_retried_in_the_dark_is_read_again(night: 
     night.turn(app)
     attempt = night.world.start("import", retry=(0, 1)).finish(code="ERROR")
     night.turn(app, minutes=1)
+    night.turn(app, minutes=20)  # by now the search does not show it any more
     night.pass_time(minutes=20)
     attempt.mark("retried")
     night.world.start("import", retry=(1, 1)).finish()
@@ -134,3 +135,55 @@ def test_a_run_that_was_deleted_before_another_began_has_not_met_it(night: Night
     for _ in range(3):
         night.turn(app)
     assert night.titles == []
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["still runs", "had ended before"])
+def test_a_run_that_came_and_went_during_the_poll_met_what_is_seen_active_afterwards(
+    night: Night,
+    goes_on: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    app = night.agent()
+    night.turn(app)
+    full = night.world.start("1-Akeneo-Full")
+    night.world.start("other")
+
+    def during_the_poll() -> None:
+        night.world.quirks.after_search = None
+        night.pass_time(seconds=1)
+        if not goes_on:
+            full.finish()
+        night.pass_time(seconds=1)
+        short = night.world.start("2-Akeneo-Differential")
+        night.pass_time(seconds=1)
+        short.finish()
+
+    night.world.faults.short_page(keep=1)
+    night.world.quirks.after_search = during_the_poll
+    for _ in range(3):
+        night.turn(app)
+    told = ["resolved: 2-Akeneo-Differential with 1-Akeneo-Full on production (overlap)"]
+    assert night.titles == (told if goes_on else [])
+
+
+def test_a_run_that_could_not_be_looked_up_when_it_failed_is_looked_up_by_the_next_poll(night: Night) -> None:
+    night.world.quirks.steps_in_hits = False
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR", failed_step="load-prices")
+    night.world.faults.server_error("execution", n=3)
+    night.turn(app)
+    night.turn(app)
+    with reading(app.engine) as connection:
+        ((run, *_),) = history.search(connection, job="import", limit=1)
+    assert [step.step_id for step in run.steps or ()] == ["load-prices"]
+
+
+def test_a_client_that_may_not_look_up_does_not_ask_for_the_same_run_for_ever(night: Night) -> None:
+    night.world.permissions.execution = False
+    night.world.quirks.steps_in_hits = False
+    app = night.agent()
+    night.turn(app)
+    night.world.start("import").finish(code="ERROR")
+    for _ in range(4):
+        night.turn(app)
+    assert sum(one.api == "execution" for one in night.world.requests) == 1

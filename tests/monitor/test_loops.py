@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.errors import MonitorError
-from monitor.loops import MAX_PAUSE, Loop, Rounds
+from monitor.loops import MAX_PAUSE, Loop, Rounds, next_slot
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 LONG = 30.0
@@ -212,16 +213,25 @@ def test_a_step_that_does_not_end_is_left_behind() -> None:
 
 
 class Turns:
-    """Runs one worker over keys until so many turns were done; notes when each was, in seconds."""
+    """Runs one worker over keys until so many turns were done; notes when each was, in seconds.
+
+    takes: what a turn takes, by its number. interval: what holds after a turn, by its number.
+    """
 
     def __init__(
-        self, keys: str, turns: int, interval: float = 60.0, takes: Callable[[int], float] = lambda _turn: 0.0
+        self,
+        keys: Sequence[str],
+        turns: int,
+        interval: Callable[[int], float] = lambda _turn: 60.0,
+        takes: Callable[[int], float] = lambda _turn: 0.0,
     ) -> None:
         self.done: list[tuple[float, str]] = []
         self._turns = turns
         self._takes = takes
         self._clock = ScriptedClock(end=nothing)
-        self._rounds = Rounds(tuple(keys), self._step, self._clock, lambda _key: interval, workers=1)
+        self._rounds = Rounds(
+            tuple(keys), self._step, self._clock, lambda _key: interval(len(self.done)), workers=1
+        )
         self._rounds.run()
 
     def _step(self, key: str) -> None:
@@ -232,13 +242,63 @@ class Turns:
         if key == "!":
             raise MonitorError("this one always fails")
 
+    @property
+    def times(self) -> dict[str, list[float]]:
+        """By key."""
+        found: dict[str, list[float]] = {}
+        for at, key in self.done:
+            found.setdefault(key, []).append(at)
+        return found
+
 
 def test_each_key_has_its_turn_every_interval() -> None:
     assert Turns("a", turns=3).done == [(0, "a"), (60, "a"), (120, "a")]
 
 
-def test_first_turns_are_spread_over_the_first_part_of_the_interval() -> None:
-    assert Turns("abc", turns=6).done == [(0, "a"), (2, "b"), (4, "c"), (60, "a"), (62, "b"), (64, "c")]
+def test_all_are_looked_at_at_once_and_then_each_in_its_slot() -> None:
+    assert Turns("abc", turns=9).done == [
+        *((0, "a"), (0, "b"), (0, "c")),
+        *((20, "b"), (40, "c"), (60, "a")),
+        *((80, "b"), (100, "c"), (120, "a")),
+    ]
+
+
+def test_a_first_round_longer_than_the_interval_leaves_no_crowd_behind() -> None:
+    done = Turns("abcd", turns=17, takes=lambda turn: 40 if turn <= 4 else 1).done
+    assert done[:4] == [(0, "a"), (40, "b"), (80, "c"), (120, "d")]
+    assert done[-5:] == [(240, "a"), (255, "b"), (270, "c"), (285, "d"), (300, "a")]
+
+
+def test_keys_that_were_asked_often_while_they_were_anothers_are_spread_when_they_are_ours() -> None:
+    done = Turns("abc", turns=12, interval=lambda turn: 6.0 if turn <= 6 else 60.0).done
+    assert [at for at, _ in done[3:6]] == [2, 4, 6]
+    assert done[-3:] == [(20, "b"), (40, "c"), (60, "a")]
+
+
+@given(st.integers(1, 60), st.sampled_from([0.7, 5.0, 60.0, 3600.0]))
+def test_turns_are_evenly_spread_and_no_two_further_apart_than_the_interval(keys: int, every: float) -> None:
+    names = [str(number) for number in range(keys)]
+    turns = Turns(names, turns=4 * keys + 1, interval=lambda _turn: every)
+    assert [key for _, key in turns.done[:keys]] == names
+    assert {at for at, _ in turns.done[:keys]} == {0}
+    for times in turns.times.values():
+        gaps = [after - before for before, after in pairwise(times)]
+        assert max(gaps) <= every + 0.002
+        assert gaps[1:] == pytest.approx([every] * len(gaps[1:]), abs=0.002)
+    settled = [at for at, _ in turns.done[keys:]]
+    assert [after - before for before, after in pairwise(settled)] == pytest.approx(
+        [every / keys] * (len(settled) - 1), abs=0.002
+    )
+
+
+@given(st.floats(0, 1e8), st.floats(0, 1, exclude_max=True), st.floats(0.01, 86_400))
+def test_the_next_slot_is_later_by_an_interval_at_most(after: float, share: float, interval: float) -> None:
+    at = next_slot(after, share, interval)
+    rounding = 1e-8 + 2e-6 * interval
+    assert after - rounding < at <= after + interval + rounding
+    assert next_slot(at, share, interval) == pytest.approx(at + interval, abs=rounding), (
+        "and not at once again"
+    )
 
 
 def test_a_turn_that_takes_its_time_does_not_delay_the_next() -> None:
@@ -251,15 +311,15 @@ def test_a_late_key_is_done_once_and_not_for_each_turn_it_missed() -> None:
 
 
 def test_keys_that_had_to_wait_are_done_once_and_stay_spread() -> None:
-    done = Turns("ab", turns=5, takes=lambda turn: 150 if turn == 1 else 0).done
-    assert done == [(0, "a"), (150, "b"), (150, "a"), (180, "a"), (183, "b")]
+    done = Turns("ab", turns=6, takes=lambda turn: 150 if turn == 1 else 0).done
+    assert done == [(0, "a"), (150, "b"), (150, "a"), (180, "a"), (210, "b"), (240, "a")]
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=20))
-def test_no_key_has_two_turns_in_one_interval(takes: list[int]) -> None:
-    done = Turns("abc", turns=len(takes), takes=lambda turn: float(takes[turn - 1])).done
-    for key, first in (("a", 0), ("b", 2), ("c", 4)):
-        intervals = [(at - first) // 60 for at, one in done if one == key]
+def test_no_key_has_two_turns_in_one_interval_but_the_first(takes: list[int]) -> None:
+    turns = Turns("abc", turns=len(takes), takes=lambda turn: float(takes[turn - 1]))
+    for key, slot in (("a", 0), ("b", 20), ("c", 40)):
+        intervals = [(at - slot) // 60 for at in turns.times.get(key, ())[1:]]
         assert intervals == sorted(set(intervals))
 
 
@@ -267,7 +327,7 @@ def test_a_key_that_always_fails_keeps_its_turns_and_the_others_theirs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     done = Turns("!b", turns=4).done
-    assert [key for _, key in done] == ["!", "b", "!", "b"]
+    assert [key for _, key in done] == ["!", "b", "b", "!"]
     assert [record.getMessage() for record in caplog.records] == ["!: this one always fails"] * 2
 
 

@@ -18,14 +18,8 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.metrics import (
-    AgentMetrics,
-    ConditionSnapshot,
-    InstanceSnapshot,
-    JobSnapshot,
-    OutboxSnapshot,
-    StateCollector,
-)
+from monitor.metrics import AgentMetrics, StateCollector
+from monitor.published import ConditionSnapshot, InstanceSnapshot, JobSnapshot, OutboxSnapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.txt"
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)

@@ -21,9 +21,9 @@ from monitor.history import executions as history
 from monitor.history import retention
 from monitor.history.engine import open_state, reading
 from monitor.judgement import judge, judge_for
-from monitor.metrics import InstanceSnapshot, JobSnapshot
 from monitor.model import Execution, ExitStatus
 from monitor.policy import GroupPolicy, JobPolicy, Policy
+from monitor.published import InstanceSnapshot, JobSnapshot
 from monitor.schedule import Schedule
 from monitor.settings import InstanceSettings
 

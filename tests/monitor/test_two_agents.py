@@ -138,7 +138,11 @@ def test_an_instance_of_an_agent_with_other_settings_is_not_given_up(night: Nigh
     assert first.open_incidents(), "somebody watches it"
     other.release()
     lose_leases(other.engine)
+    night.pass_time(minutes=59)
     last = night.beside(instance="staging")
+    last._teller.abandon()
+    assert last.open_incidents(), "who watched it may be about to start anew"
+    night.pass_time(minutes=11)
     last._teller.abandon()
     assert not last.open_incidents()
 

@@ -23,6 +23,9 @@ LONG = 30.0
 FOUND = "not here; try /metrics, /healthz or /readyz\n"
 
 
+ANSWER = "# HELP the_answer An answer.\n# TYPE the_answer gauge\nthe_answer 42.0\n"
+
+
 class Answer(NamedTuple):
     status: int
     body: str
@@ -105,6 +108,41 @@ def test_who_asks_for_openmetrics_or_compression_gets_it(serve: Serve) -> None:
     assert answer.body.endswith("# EOF\n")
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     assert answer.headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "body"),
+    [
+        pytest.param("", "text/plain", "made sooner", id="the whole page"),
+        pytest.param("?name[]=the_answer", "text/plain", ANSWER, id="some names"),
+        pytest.param("?name[]=other", "text/plain", "", id="a name that is not there"),
+        pytest.param(
+            "",
+            "text/plain;version=1.0.0;escaping=dots",
+            ANSWER.replace("the_answer", "the__answer"),
+            id="names with dots",
+        ),
+        pytest.param(
+            "",
+            "application/openmetrics-text;version=1.0.0;escaping=values",
+            ANSWER.replace("\nthe_answer", "\nU__the__answer") + "# EOF\n",
+            id="names in hexadecimal",
+        ),
+    ],
+)
+def test_who_asks_for_more_than_the_page_gets_what_the_library_makes(
+    query: str, accept: str, body: str
+) -> None:
+    registry = CollectorRegistry()
+    Gauge("the_answer", "An answer.", registry=registry).set(42)
+    app = application(registry, lambda: None, lambda _encode: b"made sooner")
+    asked = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/metrics",
+        "QUERY_STRING": query[1:],
+        "HTTP_ACCEPT": accept,
+    }
+    assert b"".join(app(asked, lambda *_: lambda _: None)).decode() == body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])

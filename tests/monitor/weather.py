@@ -139,7 +139,7 @@ class Weather:
             self._outage()
         else:
             self._rough()
-        return self.chance.uniform(5, 12) * MINUTE
+        return self.chance.uniform(7, 15) * MINUTE
 
     def clear_up(self) -> None:
         """The sun comes out."""
@@ -183,12 +183,12 @@ class Weather:
         if self.polls - self.wrong_date_at >= WRONG_DATES_APART and self.chance.random() < 0.3:
             self.wrong_date_at = self.polls
             faults.misdated("search", by=self.chance.choice([-3600, 3600]), after=self.chance.randrange(3))
-        if self.chance.random() < 0.1:
+        if self.chance.random() < 0.2:
             self.chance.choice(SLOW)(faults, "search")
         if self.chance.random() < 0.4:
             faults.revoked(self.chance.choice(["search", "webdav"]), after=self.chance.randrange(6))
-        for _ in range(self.chance.randrange(20, 50)):
-            if self.chance.random() < 0.6:
+        for _ in range(self.chance.randrange(40, 70)):
+            if self.chance.random() < 0.8:
                 faults.short_page(keep=self.chance.randrange(1, 5))
             else:
                 self.chance.choice(KINDS)(faults, self.chance.choice(APIS))

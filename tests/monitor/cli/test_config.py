@@ -42,6 +42,44 @@ def test_nobody_to_tell_is_a_note(say: Say) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        pytest.param(
+            '[[jobs]]\nmatch = "*"\ninstance = "prod"\n',
+            "jobs[0].instance = 'prod': matches no instance; there is production",
+            id="a job of an instance that is not there",
+        ),
+        pytest.param(
+            '[[groups]]\nname = "g"\njobs = ["*"]\ninstance = "Prod*"\n',
+            "groups[0].instance = 'Prod*': matches no instance; there is production",
+            id="a group of an instance in the wrong case",
+        ),
+        pytest.param(
+            '[[jobs]]\nmatch = "*"\nweekdays = ["mon"]\n',
+            "jobs[0]: its days are without a timetable: give cron or every",
+            id="days without a timetable",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_a_note(say: Say, text: str, note: str) -> None:
+    code, lines = checked(say, f"{INSTANCE}{SECRET}{TARGET}{text}")
+    assert (code, lines[1:]) == (0, [f"note: {note}"])
+
+
+def test_days_in_one_table_and_the_timetable_in_another_are_fine(say: Say) -> None:
+    tables = '[[jobs]]\nmatch = "*"\nweekdays = ["mon"]\n[[jobs]]\nmatch = "a"\ncron = "0 2 * * *"\n'
+    assert len(checked(say, f"{INSTANCE}{SECRET}{TARGET}{tables}")[1]) == 1
+
+
+def test_what_is_not_set_is_not_shown(say: Say) -> None:
+    Path("settings.toml").write_text(INSTANCE + SECRET)
+    shown = say("config", "show", "--config", "settings.toml").out
+    assert 'instances[0].name = "production"' in shown
+    assert 'poll_interval = "1m"' in shown
+    assert "null" not in shown
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         pytest.param("", "no SFCC instance is given: set SFCC_SERVER", id="nothing to watch"),

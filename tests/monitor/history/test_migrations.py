@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +13,60 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, MetaData, create_engine, text
+from sqlalchemy import URL, Engine, MetaData, text
 
 from alerts import schema as alerts
 from monitor.errors import StateError
 from monitor.history import schema as history
 from monitor.history import stats
-from monitor.history.engine import HEAD, open_state, prepare, reading
+from monitor.history.engine import HEAD, migrate, open_state, prepare, reading
 from monitor.history.executions import get
 from monitor.model import RunKey
 
 
-def test_the_migrations_make_the_tables_that_the_code_declares(state: Engine) -> None:
-    options = {"compare_type": True, "compare_server_default": state.dialect.name == "postgresql"}
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest, databases: Callable[[str], str]) -> Iterator[Engine]:
+    """Made by the migrations alone, once on each database."""
+    engine = open_state(databases(request.param))
+    by_migrations(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def databases(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Addresses of empty ones, by the kind."""
+    numbers = itertools.count(1)
+
+    def empty(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/empty_{next(numbers)}.db"
+        create: Callable[[], URL] = request.getfixturevalue("postgres_databases")
+        return create().render_as_string(hide_password=False)
+
+    return empty
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(migrated: Engine) -> None:
+    options = {"compare_type": True, "compare_server_default": migrated.dialect.name == "postgresql"}
     both: Any = [history.metadata, alerts.metadata]
-    with state.connect() as conn:
+    with migrated.connect() as conn:
         assert compare_metadata(MigrationContext.configure(conn, opts=options), both) == []
 
 
-def test_the_migrations_write_the_same_text_as_the_code_on_sqlite(engine: Engine, tmp_path: Path) -> None:
-    declared = create_engine(f"sqlite:///{tmp_path}/declared.db")
-    for metadata in (history.metadata, alerts.metadata):
-        metadata.create_all(declared)
-    assert _declarations(engine) == _declarations(declared)
-    declared.dispose()
-
-
-def test_the_migrations_make_the_same_indexes_as_the_code_on_postgresql(
-    postgres_url: str, postgres_databases: Callable[[], URL]
+def test_a_new_state_is_to_the_letter_what_the_migrations_make(
+    migrated: Engine, databases: Callable[[str], str]
 ) -> None:
-    migrated, declared = create_engine(postgres_url), create_engine(postgres_databases())
-    for metadata in (history.metadata, alerts.metadata):
-        metadata.create_all(declared)
-    assert _indexes(migrated) == _indexes(declared)
-    for engine in (migrated, declared):
-        engine.dispose()
+    new = open_state(databases(migrated.dialect.name))
+    prepare(new)
+    assert _made(new) == _made(migrated)
+    new.dispose()
+
+
+def test_a_migrated_state_needs_nothing_more(migrated: Engine) -> None:
+    before = _made(migrated)
+    prepare(migrated)
+    assert _made(migrated) == before
 
 
 def test_the_newest_migration_is_the_one_that_the_code_asks_for() -> None:
@@ -84,25 +104,26 @@ def test_a_state_of_a_newer_release_is_left_alone(state: Engine) -> None:
         prepare(state)
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+def by_migrations(engine: Engine) -> None:
+    with engine.begin() as conn:
+        migrate(conn)
+
+
+@pytest.mark.parametrize("make", [prepare, by_migrations])
+def test_what_fails_leaves_nothing_behind(make: Callable[[Engine], None], tmp_path: Path) -> None:
     engine = open_state(f"sqlite:///{tmp_path}/state.db")
     with engine.begin() as conn:
         conn.execute(text("CREATE TABLE outbox (id INTEGER)"))  # of another program, and in the way
     with pytest.raises(Exception, match="already exists"):
-        prepare(engine)
+        make(engine)
     with reading(engine) as conn:
         tables = conn.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
     assert tables == ["outbox"]
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_processes_that_start_together_migrate_once(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if database == "sqlite":
-        url = f"sqlite:///{tmp_path}/state.db"
-    else:
-        url = request.getfixturevalue("postgres_databases")().render_as_string(hide_password=False)
+def test_processes_that_start_together_make_it_once(database: str, databases: Callable[[str], str]) -> None:
+    url = databases(database)
     engines = [open_state(url) for _ in range(4)]
     errors: list[Exception] = []
 
@@ -122,26 +143,52 @@ def test_processes_that_start_together_migrate_once(
     assert not errors
 
 
-def test_alembic_is_not_imported_for_a_state_that_is_up_to_date(sqlite_url: str) -> None:
+@pytest.mark.parametrize("how", ["new", "up to date"])
+def test_neither_alembic_nor_the_other_database_is_loaded(
+    how: str, sqlite_url: str, databases: Callable[[str], str]
+) -> None:
     script = (
         "import sys\n"
+        "import monitor.app\n"
         "from monitor.history.engine import open_state, prepare\n"
-        f"prepare(open_state({sqlite_url!r}))\n"
-        "sys.exit('alembic' in sys.modules)"
+        f"prepare(open_state({databases('sqlite') if how == 'new' else sqlite_url!r}))\n"
+        "print(*{'alembic', 'sqlalchemy.dialects.postgresql'} & set(sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    found = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE, text=True)
+    assert found.stdout.split() == []
 
 
-def _declarations(engine: Engine) -> dict[str, str]:
-    statement = text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL")
+def _made(engine: Engine) -> set[tuple[Any, ...]]:
+    """Tables, columns, indexes and constraints, and which version they are said to be."""
     with engine.connect() as conn:
-        return {name: " ".join(sql.split()) for name, sql in conn.execute(statement)}
+        found = {
+            tuple(" ".join(str(value).split()) for value in row)
+            for query in _MADE[engine.dialect.name]
+            for row in conn.execute(text(query))
+        }
+    assert (HEAD,) in found
+    return found
 
 
-def _indexes(engine: Engine) -> set[str]:
-    statement = text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'")
-    with engine.connect() as conn:
-        return {one for one in conn.execute(statement).scalars() if "alembic" not in one}
+_MADE = {
+    "sqlite": (
+        "SELECT version_num FROM alembic_version",
+        "SELECT name, sql FROM sqlite_master",
+    ),
+    "postgresql": (
+        "SELECT version_num FROM alembic_version",
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        """
+        SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+        """,
+        """
+        SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable,
+            column_default
+        FROM information_schema.columns WHERE table_schema = 'public'
+        """,
+    ),
+}
 
 
 FIRST_RELEASE = (

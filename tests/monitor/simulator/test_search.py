@@ -185,3 +185,38 @@ def test_a_page_of_a_hundred_thousand_rows_is_quick() -> None:
             caller.search(query, count=200, start=start, sorts=LATEST_FIRST, select="(**)")
             took.append(time.perf_counter() - begun)
         assert min(took) < 0.05  # 5 ms on an idle machine; the bound is for a busy one
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 600), st.integers(1, 300), st.sampled_from(["OK", "ERROR", "running"])),
+        max_size=12,
+    ),
+    st.integers(0, 700),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_question_of_every_poll_finds_what_began_what_ended_and_what_is_active(
+    runs: list[tuple[int, int, str]], since: int
+) -> None:
+    """Runs as (minutes until the start, minutes they take, how they end), asked for since a minute."""
+    clock = ManualClock(START)
+    world = World(clock)
+    clock.set(START + timedelta(minutes=1000))
+    for number, (start, length, ends) in enumerate(runs):
+        run = world.start(f"{number}", at=START + timedelta(minutes=start), execution_id=f"{number}")
+        if ends != "running":
+            run.finish(at=START + timedelta(minutes=start + length), code=ends)
+    low = {"from": f"{START + timedelta(minutes=since):%Y-%m-%dT%H:%M:%S}.000Z"}
+    ways = [
+        {"filtered_query": {"query": EVERYTHING, "filter": {"range_filter": {"field": field, **low}}}}
+        for field in ("start_time", "end_time")
+    ]
+    active = {"term_query": {"fields": ["status"], "operator": "one_of", "values": ["RUNNING", "PENDING"]}}
+    found = Caller(world).search({"bool_query": {"should": [*ways, active]}}, count=200).json()["hits"]
+    expected = [
+        f"{number}"
+        for number, (start, length, ends) in enumerate(runs)
+        if start >= since or ends == "running" or start + length >= since
+    ]
+    assert sorted(hit["id"] for hit in found) == sorted(expected)
+    assert [hit["start_time"] for hit in found] == sorted(hit["start_time"] for hit in found)

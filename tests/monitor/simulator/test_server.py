@@ -144,6 +144,13 @@ def test_a_dripping_body_arrives_in_the_end(world: World, client: Client) -> Non
     assert client.search().json()["total"] == 0
 
 
+def test_a_stalled_body_may_be_given_up_by_the_server(world: World, client: Client) -> None:
+    world.faults.stall("search", silence=0.02)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        client.search(timeout=30)
+    assert client.search().status_code == 200
+
+
 def test_stopping_does_not_wait_for_a_stalled_body(world: World) -> None:
     simulator = Simulator(world)
     simulator.start()
