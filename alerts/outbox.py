@@ -165,9 +165,15 @@ def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
     return conn.execute(freed.values(state=RowState.PENDING.value, **_released())).rowcount if gone else 0
 
 
-def orphans(conn: Connection, targets: Collection[str], now: datetime) -> tuple[Row, ...]:
-    """Gives up what waits for targets that are not among these: nobody would ever send it."""
-    waiting = or_(outbox.c.state == RowState.PENDING.value, _due(now, LEASE))
+def orphans(
+    conn: Connection, targets: Collection[str], now: datetime, waited: timedelta = timedelta()
+) -> tuple[Row, ...]:
+    """Gives up what waits for targets that are not among these: nobody would ever send it.
+
+    waited: for so long at least, because another agent may know the target and come back.
+    """
+    is_waiting = or_(outbox.c.state == RowState.PENDING.value, _due(now, LEASE))
+    waiting = and_(is_waiting, outbox.c.created_at <= now - waited)
     rows = conn.execute(select(outbox.c.id, outbox.c.target).where(_UNDELIVERED, waiting))
     gone = {row.id: row.target for row in rows if row.target not in targets}
     for row_id, target in gone.items():

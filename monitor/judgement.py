@@ -68,8 +68,8 @@ def judge(
     if judged_until is None:
         facts = _whole(connection, cursor, cursor.seen_until, policy)
     else:
-        # With what began after the last look, which could not say whether what was active then still was.
-        news = stored.changed(connection, instance, cursor.judged_change, begun_after=judged_until)
+        # With what began or ended after the last look: that could not say what else still ran by then.
+        news = stored.changed(connection, instance, cursor.judged_change, moved_after=judged_until)
         jobs = {run.job_id for run in news if run.is_final}
         jobs |= _aging(connection, cursor, open_ones.values(), judged_until, policy)
         if not news and not jobs:

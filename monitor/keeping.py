@@ -34,7 +34,7 @@ class Keeper:
         self._done_at: float | None = None
 
     def turn(self, fence: Callable[[Connection], None]) -> set[str]:
-        """The instances of which it forgot a job. Does nothing until its time has come.
+        """The instances of which it deleted anything. Does nothing until its time has come.
 
         fence: begins its transaction.
         """
@@ -55,7 +55,7 @@ class Keeper:
             log.info("%s: forgot the job %s: no run for long", instance, job_id)
         if deleted < ROWS_AT_ONCE:  # else there is more: go on at the next turn
             self._done_at = began
-        return {instance for instance, _job_id in gone}
+        return {*(self._policies if deleted else ()), *(instance for instance, _job_id in gone)}
 
     def _scheduled(self, connection: Connection) -> Iterator[tuple[str, str]]:
         for one in stats.series(connection):

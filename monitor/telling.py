@@ -97,7 +97,7 @@ class Teller:
             watched = {one.name for one in self._settings.instances}
             watched |= _of_others(connection, now - LEFT_AFTER)
             left = store.abandon(connection, watched, now)
-            orphans = outbox.orphans(connection, self._notifiers, now)
+            orphans = outbox.orphans(connection, self._notifiers, now, LEFT_AFTER)
         self._looked = self._tenure, looked + LOOK_SECONDS
         for row in orphans:
             log.error("an alert is given up: row %d of the outbox: %s", row.id, row.last_error)

@@ -40,7 +40,7 @@ class Encounter:
 
     Several when sites of one job meet the other one by one. The later job is the one whose run began
     later, all its sites taken together, so that the sides do not change from site to site.
-    may_go_on: a further meeting joins on, of which it is not known yet whether it took place.
+    may_go_on: what is known was seen bit by bit, and does not say yet whether and when it ended.
     """
 
     group: str
@@ -152,10 +152,18 @@ class _Sites:
         return self._runs[run.job_id][run.run_id]
 
 
-def _is_known(meeting: Meeting, facts: Facts) -> bool:
-    """Not of what began after an active run was seen last: whether that still ran will be seen."""
-    earlier = meeting.earlier
-    return not earlier.is_running or meeting.start <= (earlier.run.last_seen or facts.seen_until)
+def _began(meeting: Meeting, facts: Facts) -> bool:
+    """Not one with an active run that was seen last before the other began: it may have ended before."""
+    return _was_there(meeting.earlier, meeting.start, facts)
+
+
+def _ended_so(meeting: Meeting, facts: Facts) -> bool:
+    """Not one with an active run that was seen last before the other ended: it may have been the first."""
+    return all(_was_there(span, meeting.end, facts) for span in (meeting.earlier, meeting.later))
+
+
+def _was_there(span: Span, at: datetime, facts: Facts) -> bool:
+    return not span.is_running or at == END_OF_TIME or at <= (span.run.last_seen or facts.seen_until)
 
 
 def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
@@ -169,9 +177,10 @@ def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
 def _unbroken(met: Iterable[Meeting], facts: Facts) -> Iterator[tuple[tuple[Meeting, ...], bool]]:
     """Meetings that follow without a pause, as far as they are known, and whether they may go on."""
     for together in _joined(met):
-        known = tuple(meeting for meeting in together if _is_known(meeting, facts))
+        known = tuple(meeting for meeting in together if _began(meeting, facts))
         if known:
-            yield known, len(known) < len(together)
+            all_ended_so = all(_ended_so(meeting, facts) for meeting in known)
+            yield known, len(known) < len(together) or not all_ended_so
 
 
 def _joined(met: Iterable[Meeting]) -> Iterator[list[Meeting]]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     true,
     union_all,
@@ -93,10 +94,10 @@ def fresh(conn: Connection, instance: str, after_change: int) -> frozenset[RunId
 
 
 def changed(
-    conn: Connection, instance: str, after_change: int, *, begun_after: datetime = END_OF_TIME
+    conn: Connection, instance: str, after_change: int, *, moved_after: datetime = END_OF_TIME
 ) -> list[Execution]:
-    """The runs that `fresh` names and those that began after that, in no order."""
-    news = {"of": instance, "after": after_change, "begun_after": begun_after}
+    """The runs that `fresh` names and those that began or ended after that, in no order."""
+    news = {"of": instance, "after": after_change, "moved_after": moved_after}
     return [decode(row) for row in conn.execute(_NEWS, news).all()]
 
 
@@ -113,12 +114,15 @@ _MOST_NEWS = (
     .limit(1)
 )
 _FRESH = select(executions.c.job_id, executions.c.id).where(*_CHANGED)
-_BEGUN = (
+_MOVED = (
     executions.c.instance == bindparam("of"),
-    executions.c.began_at > bindparam("begun_after"),
+    or_(
+        executions.c.began_at > bindparam("moved_after"),
+        executions.c.ended_at > bindparam("moved_after"),
+    ),
     _change <= bindparam("after"),
 )
-_NEWS = union_all(select(*_COLUMNS).where(*_CHANGED), select(*_COLUMNS).where(*_BEGUN))
+_NEWS = union_all(select(*_COLUMNS).where(*_CHANGED), select(*_COLUMNS).where(*_MOVED))
 
 
 def jobs(conn: Connection, instance: str) -> set[str]:

@@ -66,9 +66,9 @@ def take(
         wanted = select(leases.c.holder, leases.c.epoch, _IS_LIVE.label("is_live")).where(
             leases.c.name == name
         )
-        row = conn.execute(wanted.with_for_update()).one()
-        if row.is_live and row.holder != holder and not is_gone(row.holder):
-            continue
+        row = conn.execute(wanted.with_for_update(skip_locked=True)).first()
+        if row is None or (row.is_live and row.holder != holder and not is_gone(row.holder)):
+            continue  # without a row: locked, so it is in use
         taken[name] = Lease(name, holder, row.epoch + 1)
         mine = {"holder": holder, "epoch": row.epoch + 1, "expires_at": _NOW + LENGTH_MS}
         conn.execute(update(leases).where(leases.c.name == name).values(mine))
@@ -95,9 +95,14 @@ _EXTEND = update(leases).where(_IS_OURS).values(expires_at=_NOW + LENGTH_MS)
 
 
 def renew(conn: Connection, holder: str, names: Collection[str]) -> set[str]:
-    """Extends all that are held by it; returns those of the names that are not any more."""
+    """Extends all that are held by it; returns those of the names that are not any more.
+
+    A row that is locked is in use, and cannot be taken meanwhile: the others must not wait for it.
+    """
     mine = leases.c.holder == holder
-    conn.execute(update(leases).where(mine).values(expires_at=_NOW + LENGTH_MS))
+    free = select(leases.c.name).where(mine).order_by(leases.c.name).with_for_update(skip_locked=True)
+    idle = and_(mine, leases.c.name.in_(conn.scalars(free).all()))
+    conn.execute(update(leases).where(idle).values(expires_at=_NOW + LENGTH_MS))
     return set(names) - set(conn.scalars(select(leases.c.name).where(mine)))
 
 

@@ -187,3 +187,38 @@ def test_a_client_that_may_not_look_up_does_not_ask_for_the_same_run_for_ever(ni
     for _ in range(4):
         night.turn(app)
     assert sum(one.api == "execution" for one in night.world.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        pytest.param("1-Akeneo-Full", "2-Akeneo-Differential", id="the one seen active ended first"),
+        pytest.param("2-Akeneo-Differential", None, id="the one seen active goes on"),
+    ],
+)
+def test_an_overlap_whose_end_was_seen_in_part_is_told_with_its_real_end(
+    night: Night, first: str, other: str | None
+) -> None:
+    app = night.agent()
+    night.turn(app)
+    runs = {"1-Akeneo-Full": night.world.start("1-Akeneo-Full")}
+    night.pass_time(seconds=1)
+    runs["2-Akeneo-Differential"] = night.world.start("2-Akeneo-Differential")
+    night.turn(app)
+
+    def during_the_poll() -> None:
+        night.world.quirks.after_search = None
+        for job in (first, other):
+            night.pass_time(seconds=2)
+            if job is not None:
+                runs[job].finish()
+
+    night.world.faults.short_page(keep=1)
+    night.world.quirks.after_search = during_the_poll
+    night.turn(app)
+    night.turn(app)
+    night.turn(app, minutes=10)
+    opening, end = night.titles
+    assert opening == "overlap: 2-Akeneo-Differential with 1-Akeneo-Full on production"
+    assert end == "resolved: 2-Akeneo-Differential with 1-Akeneo-Full on production (overlap)"
+    assert f"{first} (run {runs[first].id}) ended at" in night.chat.sent[-1].body

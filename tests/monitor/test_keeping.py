@@ -71,4 +71,7 @@ def test_an_alert_for_a_target_that_is_no_longer_there_is_given_up_aloud(
     night.kill(app)
     other = night.beside(target="mail")
     other._teller.abandon()
+    assert not any("no longer in the settings" in text for text in caplog.messages), "one may come back"
+    night.pass_time(hours=1, minutes=1)
+    other._teller.abandon()
     assert any("the target chat is no longer in the settings" in text for text in caplog.messages)
