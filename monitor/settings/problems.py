@@ -48,7 +48,7 @@ def problems(
             place, message = _named_by_cli(details["loc"], message)
         else:
             place = _place(details["loc"], origin, names)
-        lines.append(f"{place}{_value(details)}: {message}")
+        lines.append(f"{place}{_value(details)}: {_without_length(message, details['input'])}")
     return lines
 
 
@@ -80,6 +80,13 @@ def _value(details: ErrorDetails) -> str:
     if "@" in text[2:]:  # a login in an address; `@daily` is none
         text = f"'***@{text.rpartition('@')[2]}"
     return f" = {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
+
+
+def _without_length(message: str, value: object) -> str:
+    """A message may quote the value it is about, which may be of any length."""
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        return message.replace(value, f"{value[:_LONGEST_VALUE]}…")
+    return message
 
 
 def _is_public(loc: Place) -> bool:

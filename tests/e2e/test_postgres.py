@@ -44,6 +44,7 @@ def test_a_failure_is_told_once_and_the_next_start_goes_on(world: World, agent: 
     agent.wait_polls()
     world.start("import").finish(code="ERROR")
     assert chat.wait(1)[0].files
+    agent.wait_metric("sfcc_alert_notifications_total", 1, outcome="sent")  # the kill repeats nothing
     agent.stop(signal.SIGKILL)
     world.start("import").finish()
     agent.start()

@@ -35,6 +35,7 @@ def test_the_second_one_takes_over_at_once_when_the_first_is_killed(
     world.start("import").finish(code="ERROR")
     assert chat.wait(1)[0].files
     assert not any(name.startswith("sfcc_job_") for (name, _labels) in second.metrics())
+    agent.wait_metric("sfcc_alert_notifications_total", 1, outcome="sent")  # the kill repeats nothing
     agent.stop(signal.SIGKILL)
     world.start("import").finish()
     chat.wait(2)

@@ -285,6 +285,12 @@ def test_all_problems_are_told_at_once(refused: Refused) -> None:
     ]
 
 
+def test_a_long_value_is_cut_where_the_sentence_quotes_it_too(refused: Refused) -> None:
+    (line,) = refused(INSTANCE + f'account_manager_host = "{"x" * 5000}"')
+    assert len(line) < 400
+    assert line.endswith(f"is not a host name; {HOST}")
+
+
 def test_a_long_value_is_cut(refused: Refused) -> None:
     line = refused(f'listen = "{"x" * 500}"')[0]
     assert line == f"settings.toml: listen = '{'x' * 79}…: write HOST:PORT, such as 127.0.0.1:9985"
