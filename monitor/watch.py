@@ -63,6 +63,8 @@ class Watch:
         if lease is None:
             return None
         if lease != self._tenure:
+            if self._other:
+                log.info("%s: taken over from another agent (%s)", self._instance, self._other)
             self._tenure, self._other = lease, ""
             self._poller = self._make_poller(self._leases.fence(lease))
             self._snapshots = self._make_snapshots()

@@ -67,7 +67,9 @@ def test_each_incident_is_told_once_though_both_poll_and_deliver(night: Night) -
 
 
 @pytest.mark.parametrize("ended", ["killed", "released", "silent"])
-def test_another_one_takes_over_and_tells_what_was_not_told(night: Night, ended: str) -> None:
+def test_another_one_takes_over_and_tells_what_was_not_told(
+    night: Night, caplog: pytest.LogCaptureFixture, ended: str
+) -> None:
     first, second = night.agent(), night.beside()
     night.turn(first)
     night.turn(second)
@@ -80,7 +82,9 @@ def test_another_one_takes_over_and_tells_what_was_not_told(night: Night, ended:
         first.release()
     else:
         lose_leases(first.engine)
-    assert night.turn(second).complete
+    with caplog.at_level("INFO"):
+        assert night.turn(second).complete
+    assert any("production: taken over from another agent" in text for text in caplog.messages)
     assert len(night.titles) == 1
     assert night.chat.sent[0].files, "the log that the first one wanted"
     night.turn(first)
