@@ -15,6 +15,7 @@ from monitor.errors import SettingsError, StoppingError
 from monitor.masking import Mask
 from monitor.settings import InstanceSettings, Settings
 from monitor.sfcc.connect import Access, Connection, connect
+from monitor.sfcc.logins import ApiClient, WebDavUser
 
 CONTEXT = ("sfcc-site-archive-import*", "sfcc-search-index-*", "sfcc-*replication*")
 """System jobs kept as context: they change what customer jobs work on. The rest is noise every minute."""
@@ -42,15 +43,15 @@ def access(instance: InstanceSettings) -> Access:
     secret = client.secret(f"client secret of {instance.name}")
     if client.client_id is None or secret is None:
         raise SettingsError([f"instance {instance.name}: client_id or its secret is missing"])
+    access_key = basic.access_key(f"WebDAV access key of {instance.name}")
+    user = WebDavUser(basic.username, access_key) if basic.username and access_key else None
     return Access(
         instance=instance.name,
         server=instance.server,
         webdav_server=instance.webdav_server,
         account_manager_host=instance.account_manager_host,
-        client_id=client.client_id,
-        client_secret=secret,
-        username=basic.username,
-        password=basic.access_key(f"WebDAV access key of {instance.name}"),
+        ocapi=ApiClient(client.client_id, secret),
+        webdav=user,
         ca_file=None if instance.ca_file is None else str(instance.ca_file),
         verify=not instance.selfsigned,
         include_system_jobs=(*CONTEXT, *instance.include_system_jobs),

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"  # connected, but too slow
     THROTTLED = "throttled"  # 429, or the platform sheds load
     MAINTENANCE = "maintenance"  # the platform says that it is down on purpose
+    ASLEEP = "asleep"  # a sandbox that is stopped, being reset, or deleted
     SERVER = "server"  # 5xx
     NOT_FOUND = "not_found"  # 404
     REFUSED = "refused"  # 4xx: the request itself was not accepted

@@ -16,7 +16,7 @@ from monitor.cli.common import (
     print_json,
     settings_of,
 )
-from monitor.errors import SettingsError, SfccError
+from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
     from monitor.settings import InstanceSettings, Settings
@@ -106,12 +106,8 @@ def _access_problems(instance: InstanceSettings) -> Iterator[str]:
     except SettingsError as error:
         yield from error.problems
         return
-    for secret in (granted.client_secret, granted.password):
-        try:
-            if secret is not None:
-                secret()
-        except SfccError as error:
-            yield f"instance {instance.name!r}: {error}"
+    for unread in granted.read_secrets():
+        yield f"instance {instance.name!r}: {unread}"
     if instance.ca_file is not None:
         try:
             instance.ca_file.read_bytes()

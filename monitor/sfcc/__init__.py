@@ -56,6 +56,11 @@ class JobsApi(Protocol):
         ...
 
     @property
+    def backend(self) -> str:
+        """Which API answers: `ocapi` or `scapi`. Of two, the one that the next search goes to."""
+        ...
+
+    @property
     def clock_offset(self) -> timedelta | None:
         """The instance's clock minus ours, from the last answer's `Date`; None before any answer."""
         ...

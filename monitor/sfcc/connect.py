@@ -8,18 +8,21 @@ nothing itself.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from monitor.errors import SfccError
 from monitor.sfcc import JobsApi, LogReader
-from monitor.sfcc.auth import TOKEN_PATH, ClientCredentials, PasswordLogin
+from monitor.sfcc.auth import TOKEN_PATH
 from monitor.sfcc.endpoints import base_url
-from monitor.sfcc.http import Count, Http, Timeouts, new_session
+from monitor.sfcc.http import Count, Http, Timeouts
+from monitor.sfcc.logins import ApiClient, Logins, WebDavUser
 from monitor.sfcc.logs import WebDavLogs
 from monitor.sfcc.ocapi import OcapiJobs
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.session import new_session
 
 SYSTEM_JOBS = "sfcc-"  # a prefix the platform keeps for itself
 
@@ -28,24 +31,32 @@ SYSTEM_JOBS = "sfcc-"  # a prefix the platform keeps for itself
 class Access:
     """How to reach one instance. Servers are hosts or URLs; secrets are read when they are needed.
 
-    ca_file: an authority trusted on top of the usual ones. include_system_jobs: globs. conceal: takes out of
-    an error's text what a server that was sent secrets may quote of them.
+    webdav: who reads logs; without it, the client of OCAPI. ca_file: an authority trusted on top of the
+    usual ones. include_system_jobs: globs. conceal: takes out of an error's text what a server that was
+    sent secrets may quote of them.
     """
 
     instance: str
     server: str
     account_manager_host: str
-    client_id: str
-    client_secret: Callable[[], str] = field(repr=False)
+    ocapi: ApiClient
+    webdav: ApiClient | WebDavUser | None = None
     webdav_server: str | None = None
-    username: str | None = None
-    password: Callable[[], str] | None = field(default=None, repr=False)
     ca_file: str | None = None
     verify: bool = True
     api_version: str = "v25_6"
     token_path: str = TOKEN_PATH
     include_system_jobs: Sequence[str] = ()
     conceal: Callable[[str], str] = field(default=str, repr=False)
+
+    def read_secrets(self) -> Iterator[SfccError]:
+        """Reads each secret once and forgets it; what is wrong with those that cannot be read."""
+        for who in (self.ocapi, self.webdav):
+            for read in () if who is None else who.secrets:
+                try:
+                    read()
+                except SfccError as error:
+                    yield error
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +92,17 @@ def connect(
     def http(api: str) -> Http:
         return Http(api, session, pace, count, timeouts, access.conceal)
 
-    client = ClientCredentials(
+    logins = Logins(
         http("token"),
         base_url(access.account_manager_host) + access.token_path,
-        access.client_id,
-        access.client_secret,
         monotonic=monotonic,
         now=now,
     )
-    user: PasswordLogin | None = None
-    if access.username and access.password:
-        user = PasswordLogin(access.username, access.password)
     jobs = OcapiJobs(
         access.instance,
         base_url(access.server),
         http("ocapi"),
-        client,
+        logins.of_client(access.ocapi),
         keep=keep or wanted_jobs(access.include_system_jobs),
         now=now,
         api_version=access.api_version,
@@ -104,7 +110,7 @@ def connect(
     logs = WebDavLogs(
         base_url(access.webdav_server or access.server),
         http("webdav"),
-        user or client,
+        logins.of_webdav(access.webdav or access.ocapi),
         monotonic=monotonic,
         now=now,
     )

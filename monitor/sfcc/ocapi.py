@@ -72,6 +72,10 @@ class OcapiJobs:
         self._form = {"recent": 0, "between": 0}
 
     @property
+    def backend(self) -> str:
+        return "ocapi"
+
+    @property
     def clock_offset(self) -> timedelta | None:
         return self._http.clock_offset
 

@@ -16,10 +16,11 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from monitor.sfcc.auth import ClientCredentials
-from monitor.sfcc.http import Http, new_session
+from monitor.sfcc.http import Http
 from monitor.sfcc.logs import WebDavLogs
 from monitor.sfcc.ocapi import OcapiJobs
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.session import new_session
 
 BASE = "https://shop.example"
 Answer = tuple[int, bytes, Mapping[str, str]]

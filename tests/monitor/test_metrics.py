@@ -396,6 +396,7 @@ def test_the_agents_counters_are_there_before_they_count() -> None:
         "timeout",
         "throttled",
         "maintenance",
+        "asleep",
         "server",
         "not_found",
         "refused",

@@ -17,6 +17,7 @@ import pytest
 
 from monitor.sfcc.connect import Access, Connection, connect
 from monitor.sfcc.http import Timeouts
+from monitor.sfcc.logins import ApiClient
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, ManualClock, Simulator, World
 
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -78,8 +79,7 @@ def connect_with(
             instance="production",
             server=simulator.url,
             account_manager_host=simulator.url,
-            client_id=DEMO_CLIENT_ID,
-            client_secret=lambda: DEMO_CLIENT_SECRET,
+            ocapi=ApiClient(DEMO_CLIENT_ID, lambda: DEMO_CLIENT_SECRET),
         )
         connection = connect(
             replace(access, **fields),

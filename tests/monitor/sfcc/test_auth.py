@@ -15,8 +15,10 @@ from requests.auth import AuthBase
 from monitor.errors import Reason, SfccError
 from monitor.sfcc.auth import BasicAuth, BearerAuth, ClientCredentials, PasswordLogin, logged_in
 from monitor.sfcc.connect import Access, Connection
-from monitor.sfcc.http import Http, new_session
+from monitor.sfcc.http import Http
+from monitor.sfcc.logins import ApiClient, WebDavUser
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.session import new_session
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
 
 Connect = Callable[..., Connection]
@@ -230,7 +232,7 @@ def test_a_token_that_ends_early_is_renewed_in_the_middle_of_things(
 
 def test_a_secret_with_odd_characters_opens_the_simulator(world: World, connect_with: Connect) -> None:
     world.account_manager.add_client("odd client", "p+q%r /&=ü")
-    jobs = connect_with(client_id="odd client", client_secret=lambda: "p+q%r /&=ü").jobs
+    jobs = connect_with(ocapi=ApiClient("odd client", lambda: "p+q%r /&=ü")).jobs
     assert list(jobs.recent(world.now(), {})) == []
 
 
@@ -323,7 +325,13 @@ def test_headers(auth: AuthBase, header: str) -> None:
 
 
 def test_no_repr_shows_a_secret(client_of: Callable[..., ClientCredentials]) -> None:
-    access = Access("p", "a.example", "b.example", "client", lambda: "hidden", password=lambda: "hidden")
+    access = Access(
+        "p",
+        "a.example",
+        "b.example",
+        ApiClient("client", lambda: "hidden"),
+        WebDavUser("jdoe", lambda: "hidden"),
+    )
     shown = [access, client_of("http://x", secret="hidden"), BasicAuth("u", "hidden"), BearerAuth("hidden")]
     assert "hidden" not in repr(shown)
     assert base64.b64encode(b"u:hidden").decode() not in repr(shown)

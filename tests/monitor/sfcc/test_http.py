@@ -17,8 +17,9 @@ import requests
 from monitor.errors import Reason, SfccError
 from monitor.sfcc.auth import BearerAuth
 from monitor.sfcc.connect import Connection
-from monitor.sfcc.http import Http, Incoming, Outgoing, Timeouts, new_session
+from monitor.sfcc.http import Http, Incoming, Outgoing, Timeouts
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.session import new_session
 from monitor.simulator import DEMO_CLIENT_SECRET, Faults, Simulator, World
 
 Connect = Callable[..., Connection]

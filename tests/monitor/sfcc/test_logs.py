@@ -14,6 +14,7 @@ from monitor.errors import LogError, Reason
 from monitor.sfcc import LogFile
 from monitor.sfcc.connect import Connection
 from monitor.sfcc.http import Timeouts
+from monitor.sfcc.logins import WebDavUser
 from monitor.simulator import DEMO_ACCESS_KEY, DEMO_CLIENT_ID, DEMO_USER, Run, World
 
 Connect = Callable[..., Connection]
@@ -317,14 +318,14 @@ def test_a_revoked_token_is_replaced_once(world: World, read: Callable[..., LogF
 
 def test_a_user_with_an_access_key_needs_no_token(world: World, connect_with: Connect) -> None:
     put(world, b"text")
-    logs = connect_with(username=DEMO_USER, password=lambda: DEMO_ACCESS_KEY).logs
+    logs = connect_with(webdav=WebDavUser(DEMO_USER, lambda: DEMO_ACCESS_KEY)).logs
     assert logs.read(PATH, head_bytes=HEAD, tail_bytes=TAIL).head == b"text"
     assert {record.api for record in world.requests} == {"webdav"}
 
 
 def test_a_wrong_access_key_is_tried_once_and_never_again(world: World, connect_with: Connect) -> None:
     put(world, b"text")
-    logs = connect_with(username=DEMO_USER, password=lambda: "wrong").logs
+    logs = connect_with(webdav=WebDavUser(DEMO_USER, lambda: "wrong")).logs
     with pytest.raises(LogError, match=f"refuses the user {DEMO_USER}") as caught:
         logs.read(PATH, head_bytes=HEAD, tail_bytes=TAIL)
     assert caught.value.reason is Reason.CREDENTIALS
@@ -339,7 +340,7 @@ def test_a_user_without_the_right_is_told_where_roles_are(
     connect_with: Connect, scripted: Callable[[Any], str]
 ) -> None:
     server = scripted(lambda _asked: (403, b"", {}))
-    logs = connect_with(webdav_server=server, username="jdoe", password=lambda: "key").logs
+    logs = connect_with(webdav_server=server, webdav=WebDavUser("jdoe", lambda: "key")).logs
     with pytest.raises(LogError, match=r"the user jdoe may not read /logs .* Roles & Permissions") as caught:
         logs.read(PATH, head_bytes=HEAD, tail_bytes=TAIL)
     assert caught.value.reason is Reason.PERMISSION
