@@ -6,6 +6,7 @@ to the agent is a boundary here from then on.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,6 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 PARTS = 6
 """Each takes its share of the boundaries, so that workers can divide them."""
+
+EVERY_SERVER_BOUNDARY = bool(os.environ.get("EVERY_SERVER_BOUNDARY"))
+"""Else every third on PostgreSQL, another third in each part: a life takes longer there, and what the
+boundaries are does not depend on the database."""
 
 TRIES = 4
 """Logs are fetched by threads, which do not look for more equally often each time."""
@@ -55,15 +60,15 @@ def test_a_kill_at_any_boundary_of_a_first_read_loses_nothing_and_repeats_nothin
     with Rehearsal(nursery, state, FIRST_NIGHT) as rehearsal:
         expected = rehearsal.undisturbed()
         first_read = boundaries(step for step in expected.crossed if step.turn == 0)
-        assert check_all(rehearsal, expected, first_read[part::PARTS]) == 0
+        assert check_all(rehearsal, expected, share(first_read, part, state)) == 0
 
 
 @pytest.mark.parametrize("part", range(PARTS), ids="part {}".format)
 def test_a_kill_at_any_boundary_loses_nothing_and_repeats_one_message_at_most(
-    later: Rehearsal, part: int
+    later: Rehearsal, state: SqliteState | PostgresState, part: int
 ) -> None:
     expected = later.undisturbed()
-    check_all(later, expected, boundaries(told_in(expected))[part::PARTS])
+    check_all(later, expected, share(boundaries(told_in(expected)), part, state))
 
 
 @pytest.mark.parametrize("part", range(2), ids="part {}".format)
@@ -133,6 +138,12 @@ def boundaries(steps: Iterable[Crossed]) -> list[Kill]:
     return [
         Kill(step.turn, step.step, number) for step in steps for number in range(1, len(step.crossings) + 1)
     ]
+
+
+def share(kills: list[Kill], part: int, state: SqliteState | PostgresState) -> list[Kill]:
+    """Of one part; the parts together have each boundary once, or each third one."""
+    own = kills[part::PARTS]
+    return own[part % 3 :: 3] if isinstance(state, PostgresState) and not EVERY_SERVER_BOUNDARY else own
 
 
 def check_all(rehearsal: Rehearsal, expected: Night, kills: Iterable[Kill]) -> int:
