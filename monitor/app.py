@@ -219,6 +219,10 @@ class App:
         with state_errors(self.engine.url):
             self._leases.release()
 
+    def reloaded(self, *, successful: bool) -> None:
+        """Whether these settings are the last ones that were read, or stayed in force against worse ones."""
+        self.metrics.reloaded(successful=successful)
+
     def open_incidents(self) -> list[Incident]:
         """Worst first."""
         with reading(self.engine) as connection:

@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, Metric, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    Metric,
+    disable_created_metrics,
+)
 from prometheus_client.registry import Collector
 
 from alerts.model import DeliveryReason
@@ -121,6 +129,12 @@ class AgentMetrics:
             buckets=DELIVERY_BUCKETS,
             registry=registry,
         )
+        self._reload = Gauge(
+            "sfcc_config_last_reload_successful",
+            "1 while the settings last read are in force, 0 while older ones are because those are wrong.",
+            registry=registry,
+        )
+        self._reload.set(1)
         build = Info("sfcc_monitor_build", "The version of the agent.", registry=registry)
         build.info({"version": version, "python": platform.python_version()})
         self._pre_create(targets, instances)
@@ -133,6 +147,7 @@ class AgentMetrics:
             self._logs,
             self._sent,
             self._delivery,
+            self._reload,
             build,
         ):
             self.registry.register(part)
@@ -140,6 +155,9 @@ class AgentMetrics:
     def write(self, encode: Encode) -> bytes:
         """The page of `registry`, sooner: what is known of the jobs has been written already."""
         return b"".join(self.state.write(encode, self._own))
+
+    def reloaded(self, *, successful: bool) -> None:
+        self._reload.set(successful)
 
     def count_request(self, api: str, outcome: str) -> None:
         self._requests.labels(api, outcome).inc()

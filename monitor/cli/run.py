@@ -3,40 +3,79 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.common import config_option, need_instances, say, settings_of
-from monitor.cli.signals import interruptible, leave, stop_event
+from monitor.cli.signals import Told, interruptible, leave, told
+
+if TYPE_CHECKING:
+    from monitor.app import App
+    from monitor.reload import Succession
+    from monitor.settings import Loaded
+
+LOOK_SECONDS = 10.0
+"""Between two looks whether files of secrets have changed."""
 
 
 @click.command(epilog="Example: SFCC_SERVER=… SFCC_CLIENT_ID=… SFCC_CLIENT_SECRET=… sfcc-job-monitor run")
 @config_option
 @click.pass_context
 def run(ctx: click.Context) -> None:
-    """Watch the instances until told to stop (SIGTERM, Ctrl-C)."""
-    stop = stop_event()  # before anything that takes time: a supervisor may change its mind at once
+    """Watch the instances until told to stop (SIGTERM, Ctrl-C).
+
+    SIGHUP has it read its settings again, and so does a file of secrets that changes: what is wrong leaves
+    the last settings in force, and the log says what it is.
+    """
+    heard = told()  # before anything that takes time: a supervisor may change its mind at once
+    agents = interruptible(lambda: _started(ctx), heard.stop)
+    _introduce(agents)
+    _watch(agents, heard)
+    say("stopping")
+    leave(clean=agents.agent.stop())
+
+
+def _started(ctx: click.Context) -> Succession[App]:
+    from monitor.reload import Succession
+
+    agents = Succession(lambda: _loaded(ctx), _built)
+    agents.start()
+    return agents
+
+
+def _loaded(ctx: click.Context) -> Loaded:
     loaded = settings_of(ctx)
-    settings = loaded.settings
-    need_instances(settings)
+    need_instances(loaded.settings)
+    return loaded
+
+
+def _built(loaded: Loaded) -> App:
     from monitor import logs
     from monitor.app import App
     from monitor.confidential import secrets_of
 
+    settings = loaded.settings
     logs.configure(settings.log_level, settings.log_format, secrets_of(settings, os.environ))
-    if stop.is_set():
-        return
+    return App(settings)
 
-    def started() -> App:
-        app = App(settings)
-        app.start()
-        return app
 
-    app = interruptible(started, stop)
+def _watch(agents: Succession[App], heard: Told) -> None:
+    """Until told to stop."""
+    while not heard.stop.is_set():
+        heard.wait(LOOK_SECONDS)
+        if heard.stop.is_set():
+            return
+        if heard.reload or agents.secrets_changed():
+            heard.reload = False
+            if interruptible(agents.reload, heard.stop):
+                _introduce(agents)
+
+
+def _introduce(agents: Succession[App]) -> None:
+    app = agents.agent
     say(
-        f"watching {', '.join(one.name for one in settings.instances)} by the settings of {loaded.origin}; "
-        f"metrics at {app.url}/metrics; alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}"
+        f"watching {', '.join(one.name for one in app.settings.instances)} by the settings of "
+        f"{agents.loaded.origin}; metrics at {app.url}/metrics; "
+        f"alerts to {', '.join(app.notifiers) or 'nobody (no target is set)'}"
     )
-    stop.wait()
-    say("stopping")
-    leave(clean=app.stop())

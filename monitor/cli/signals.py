@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,6 +25,40 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return stop
+
+
+@dataclass(slots=True)
+class Told:
+    """What signals have told the process. Each sets `woken`; `reload` is for the reader to clear."""
+
+    stop: threading.Event
+    woken: threading.Event = field(default_factory=threading.Event)
+    reload: bool = False
+
+    def wait(self, seconds: float) -> None:
+        """Until it is told something, or that much time has passed."""
+        if not self.stop.is_set():
+            self.woken.wait(seconds)
+        self.woken.clear()
+
+
+def told() -> Told:
+    """SIGTERM and SIGINT say stop, SIGHUP says reload."""
+    found = Told(threading.Event())
+
+    def stop(_number: int, _frame: object) -> None:
+        found.stop.set()
+        found.woken.set()
+
+    def reload(_number: int, _frame: object) -> None:
+        found.reload = True
+        found.woken.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, reload)
+    return found
 
 
 def interruptible(step: Callable[[], T], stop: threading.Event) -> T:
