@@ -20,6 +20,7 @@ from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
     from monitor.settings import InstanceSettings, Settings
+    from monitor.settings.model import GroupSettings, JobSettings
 
 
 @click.group()
@@ -132,15 +133,21 @@ def _without_effect(settings: Settings) -> Iterator[str]:
     from fnmatch import fnmatchcase
 
     from monitor.cli.known import among
+    from monitor.settings.policies import instance_type
 
     names = [one.name for one in settings.instances]
-    globs = [
-        *((f"jobs[{number}]", job.instance) for number, job in enumerate(settings.jobs)),
-        *((f"groups[{number}]", group.instance) for number, group in enumerate(settings.groups)),
+    types = {instance_type(one) for one in settings.instances}
+    tables: list[tuple[str, JobSettings | GroupSettings]] = [
+        *((f"jobs[{number}]", job) for number, job in enumerate(settings.jobs)),
+        *((f"groups[{number}]", group) for number, group in enumerate(settings.groups)),
     ]
-    for place, glob in globs:
-        if not any(fnmatchcase(name, glob) for name in names):
-            yield f"{place}.instance = {glob!r}: matches no instance; {among(glob, names)}"
+    for place, table in tables:
+        for field, glob, known in (
+            ("instance", table.instance, names),
+            ("instance_type", table.instance_type, types),
+        ):
+            if not any(fnmatchcase(name, glob) for name in known):
+                yield f"{place}.{field} = {glob!r}: matches no instance; {among(glob, known)}"
     timetables = any(job.cron or job.every for job in settings.jobs)
     for number, job in enumerate(settings.jobs):
         if (job.weekdays or job.valid_from or job.valid_until) and not timetables:

@@ -139,6 +139,7 @@ class JobSettings(Table):
 
     match: Annotated[str, Field(min_length=1)]
     instance: str = "*"
+    instance_type: str = "*"
     cron: schedules.Cron | None = None
     every: schedules.Every | None = None
     at: schedules.TimeOfDay | None = None
@@ -167,7 +168,9 @@ class GroupSettings(Table):
     name: Annotated[str, Field(min_length=1)]
     jobs: Annotated[Globs, Field(min_length=1)]
     instance: str = "*"
+    instance_type: str = "*"
     exclusive: bool = True
+    buffer: Duration | None = None
     full: Globs = ["*full*", "*Full*", "*FULL*"]
     differential: Globs = ["*differential*", "*Differential*", "*DIFFERENTIAL*"]
 
@@ -196,6 +199,7 @@ class DetectionSettings(Table):
     failure_codes: Globs = list(FAILURE_CODES)
     warn_codes: Globs = list(WARN_CODES)
     site_spread: Duration = timedelta(minutes=10)
+    buffer: Duration = timedelta(minutes=5)
     retry_wait: Duration = timedelta(minutes=70)
     scheduler_logins: Globs = []
     scheduler_clients: Globs = []

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
-from monitor.settings.model import InstanceSettings, JobSettings, Settings
+from monitor.settings.model import GroupSettings, InstanceSettings, JobSettings, Settings
 from monitor.settings.schedules import SCHEDULE, schedule_of
 from monitor.sfcc.endpoints import base_url
 
@@ -25,11 +25,7 @@ _SANDBOX_HOST = ".dx.commercecloud.salesforce.com"
 
 def policy(settings: Settings, instance: InstanceSettings) -> Policy:
     """What holds for one instance. Its job lookup remembers answers: ids repeat at every poll."""
-    tables = [
-        (_matcher(table.match), table)
-        for table in settings.jobs
-        if fnmatchcase(instance.name, table.instance)
-    ]
+    tables = [(_matcher(table.match), table) for table in settings.jobs if _is_meant(table, instance)]
     detection = settings.detection
 
     @cache
@@ -43,6 +39,7 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
         scheduled=tuple(sorted(job_id for job_id, one in named.items() if one.schedule is not None)),
         groups=_groups(settings, instance),
         site_spread=detection.site_spread,
+        buffer=detection.buffer,
         retry_wait=detection.retry_wait,
         scheduler_logins=tuple(detection.scheduler_logins),
         scheduler_clients=tuple(detection.scheduler_clients),
@@ -74,6 +71,12 @@ def realm(instance: InstanceSettings) -> str:
     host = _host(instance)
     parts = host.split(".")[0].split("-")
     return parts[1] if len(parts) > 2 and host.endswith(".demandware.net") else ""
+
+
+def _is_meant(table: JobSettings | GroupSettings, instance: InstanceSettings) -> bool:
+    return fnmatchcase(instance.name, table.instance) and fnmatchcase(
+        instance_type(instance), table.instance_type
+    )
 
 
 def _matcher(glob: str) -> Callable[[str], object]:
@@ -121,10 +124,11 @@ def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy
             name=group.name,
             jobs=tuple(group.jobs),
             exclusive=group.exclusive,
+            buffer=group.buffer,
             full=tuple(group.full),
             differential=tuple(group.differential),
         )
         for group in settings.groups
-        if fnmatchcase(instance.name, group.instance)
+        if _is_meant(group, instance)
     )
     return (*groups, AKENEO) if settings.detection.builtin_group else groups

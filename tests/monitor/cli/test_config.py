@@ -55,6 +55,11 @@ def test_nobody_to_tell_is_a_note(say: Say) -> None:
             id="a group of an instance in the wrong case",
         ),
         pytest.param(
+            '[[groups]]\nname = "g"\njobs = ["*"]\ninstance_type = "sandbox"\n',
+            "groups[0].instance_type = 'sandbox': matches no instance; there is production",
+            id="a group of a type of instances that is not there",
+        ),
+        pytest.param(
             '[[jobs]]\nmatch = "*"\nweekdays = ["mon"]\n',
             "jobs[0]: its days are without a timetable: give cron or every",
             id="days without a timetable",

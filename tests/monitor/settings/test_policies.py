@@ -195,6 +195,21 @@ def test_tables_count_for_the_instances_they_name(glob: str, *, counts: bool) ->
     assert len(made.groups) == (2 if counts else 1)
 
 
+@pytest.mark.parametrize(
+    ("glob", "counts"), [("*", True), ("sandbox", True), ("s*", True), ("production", False)]
+)
+def test_tables_count_for_the_types_of_instances_they_name(glob: str, *, counts: bool) -> None:
+    settings = Settings.model_validate(
+        {
+            "jobs": [{"match": "*", "instance_type": glob, "owner": "pim"}],
+            "groups": [{"name": "imports", "jobs": ["1-*"], "instance_type": glob}],
+        }
+    )
+    made = policy(settings, instance("abcd-001.dx.commercecloud.salesforce.com"))
+    assert bool(made.job("x").owner) is counts
+    assert len(made.groups) == (2 if counts else 1)
+
+
 def test_groups_keep_their_order_and_the_built_in_one_comes_last() -> None:
     made = policy_of(
         groups=[
