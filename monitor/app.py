@@ -20,29 +20,35 @@ from alerts.model import Incident
 from alerts.notifier import Notifier
 from alerts.owner import owner, process_is_gone
 from monitor import __version__, crossings
-from monitor.access import connection, masking_by
+from monitor.access import connection, masking_by, traffic_of
 from monitor.clock import Clock, SystemClock
 from monitor.crossings import Crossing
-from monitor.errors import LeaseLostError, StateError
+from monitor.errors import LeaseLostError, MonitorError, Reason, StateError
 from monitor.history.engine import open_state, prepare, reading
+from monitor.history.refused_keys import StoredRefusedKeys
 from monitor.history.trouble import state_errors
 from monitor.keeping import Keeper
 from monitor.leases import RENEW_SECONDS, Leases, instance_of, of_instance
 from monitor.logfetch import LogFetcher
-from monitor.loops import Loop, Once, Rounds
+from monitor.loops import Loop, Once, Rest, Rounds
 from monitor.masking import Mask
 from monitor.metrics import AgentMetrics, StateCollector
+from monitor.pace import Cadence
+from monitor.pacing import Pacer
 from monitor.policy import Policy
 from monitor.poll import Poller, PollResult
+from monitor.progress import NowAndThen, Report
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import policy
 from monitor.sfcc import JobsApi
 from monitor.sfcc.connect import Connection
+from monitor.sfcc.traffic import Traffic
 from monitor.snapshot import Snapshots
 from monitor.targets import notifiers_for
 from monitor.telling import Teller
 from monitor.watch import Fence, Watch
 from monitor.web import Endpoint, application
+from monitor.wholelog import reading_by
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +77,12 @@ class App:
         tick: float = 1.0,
         is_gone: Callable[[str], bool] = process_is_gone,
         crossing: Crossing | None = None,
+        report: Report | None = None,
     ) -> None:
         """is_gone: whether the process of that name has ended for certain, see `alerts.owner`.
 
-        crossing: told of each step, see `monitor.crossings`.
+        crossing: told of each step, see `monitor.crossings`. report: told how far a long gap was read; the
+        log is, without it.
         """
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -87,6 +95,7 @@ class App:
         )
         self.stopping = threading.Event()
         self._tick = tick
+        self._report = report or NowAndThen(log.info, self.clock.monotonic)
         count_request: Callable[[str, str], None] = self.metrics.count_request
         if crossing is not None:
             crossings.of_transactions(self.engine, crossing)
@@ -94,12 +103,19 @@ class App:
             self.notifiers = crossings.of_messages(self.notifiers, crossing)
         self._leases = Leases(self.engine, owner(), is_gone=is_gone)
         policies = {one.name: policy(settings, one) for one in settings.instances}
-        connections = {
-            one.name: connection(one, self.clock, count_request, self.stopping) for one in settings.instances
+        traffic = {
+            one.name: traffic_of(settings, one, self.clock, self.stopping) for one in settings.instances
         }
+        connections = {
+            one.name: self._connection(one, count_request, traffic[one.name]) for one in settings.instances
+        }
+        cadence = _cadence(settings)
+        self._pacers = {name: Pacer(name, cadence, one) for name, one in traffic.items()}
         masking = masking_by(settings)
         self._watches = {
-            one.name: self._watch(one, policies[one.name], connections[one.name].jobs, masking)
+            one.name: self._watch(
+                one, policies[one.name], connections[one.name].jobs, masking, traffic[one.name].spare
+            )
             for one in settings.instances
         }
         self._teller = self._telling(connections, policies, masking)
@@ -109,7 +125,20 @@ class App:
         self._renewal_failed = False
         self._endpoint: Endpoint | None = None
 
-    def _watch(self, instance: InstanceSettings, rules: Policy, api: JobsApi, masking: Mask) -> Watch:
+    def _connection(
+        self, one: InstanceSettings, count: Callable[[str, str], None], traffic: Traffic
+    ) -> Connection:
+        refused_keys = StoredRefusedKeys(self.engine, one.name)
+        return connection(one, self.clock, count, self.stopping, traffic, refused_keys)
+
+    def _watch(
+        self,
+        instance: InstanceSettings,
+        rules: Policy,
+        api: JobsApi,
+        masking: Mask,
+        spare: Callable[[], int],
+    ) -> Watch:
         def poller(fence: Fence) -> Poller:
             return Poller(
                 instance.name,
@@ -122,6 +151,8 @@ class App:
                 fence=fence,
                 stopping=self.stopping.is_set,
                 count_unreadable=functools.partial(self.metrics.count_unreadable, instance.name),
+                spare=spare,
+                report=self._report,
             )
 
         return Watch(
@@ -142,7 +173,14 @@ class App:
             self.settings,
             self.engine,
             self.notifiers,
-            LogFetcher(self.engine, logs, policies, masking, self.metrics.count_log),
+            LogFetcher(
+                self.engine,
+                logs,
+                policies,
+                masking,
+                self.metrics.count_log,
+                reading_by(self.settings, self.clock, self.stopping),
+            ),
             self._leases,
             self.clock,
             self.metrics,
@@ -153,13 +191,28 @@ class App:
 
     def poll(self, instance: str) -> PollResult:
         """Leaves it to another agent on the same state where that one watches it."""
-        result = self._watches[instance].poll()
+        watch = self._watches[instance]
+        result = watch.poll()
+        if not result.watched_by:
+            self._pacers[instance].note(result.reason, watch.jobs, self.clock.now())
         if result.opened or result.resolved:
             self._wake("logs", "dispatch")
         return result
 
     def poll_all(self) -> list[PollResult]:
-        return [self.poll(instance) for instance in self._watches]
+        """Each instance once; an error of ours at one of them is logged, and said to be what came of it."""
+        return [self._poll_in_any_case(instance) for instance in self._watches]
+
+    def _poll_in_any_case(self, instance: str) -> PollResult:
+        began = self.clock.now()
+        try:
+            return self.poll(instance)
+        except MonitorError:  # the state: it is that of all instances
+            raise
+        except Exception as error:
+            log.exception("%s: this should not happen", instance)
+            text = f"this should not happen ({type(error).__name__}): the log has the details"
+            return PollResult(instance, began, 0.0, reason=Reason.PROTOCOL, message=text)
 
     def fetch_logs(self) -> int:
         """Fetches logs that alerts want; returns how many were tried."""
@@ -256,7 +309,7 @@ class App:
         }
         self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
         self._loops["leases"] = self._renewing()
-        self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._interval)
+        self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._rest)
         self._endpoint.start()
         for loop in self._loops.values():
             loop.start()
@@ -297,10 +350,12 @@ class App:
             return str(error)
         return None
 
-    def _interval(self, instance: str) -> float:
-        """Seconds until it is polled again, or asked again whether it still is another agent's."""
-        interval = self.settings.poll_interval.total_seconds()
-        return interval if self._watches[instance].is_ours else min(interval, STANDBY_SECONDS)
+    def _rest(self, instance: str) -> Rest:
+        """Until it is polled again, or asked again whether it still is another agent's."""
+        if not self._watches[instance].is_ours:
+            return Rest(min(self.settings.poll_interval.total_seconds(), STANDBY_SECONDS))
+        following = self._pacers[instance].next()
+        return Rest(following.seconds, in_slot=following.is_steady)
 
     def _dispatch_for_good(self) -> None:
         with state_errors(self.engine.url):
@@ -330,3 +385,8 @@ class App:
         for name in names:
             if name in self._loops:
                 self._loops[name].wake()
+
+
+def _cadence(settings: Settings) -> Cadence:
+    idle = settings.idle_poll_interval or settings.poll_interval
+    return Cadence(settings.poll_interval.total_seconds(), idle.total_seconds())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
@@ -23,6 +24,8 @@ SHORTEST = 6
 
 _TOKEN = re.compile(r"(?=.*\d)[\w.~+:-]{12,}")
 """What in an address is a token: others of its parts are words such as `services`."""
+
+_LOGINS = (("client_id", "client_secret"), ("username", "password"))
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -61,6 +64,7 @@ def _of_tables(value: object, environ: Mapping[str, str]) -> Iterator[str]:
         for name, inner in value:
             yield from _of_tables(inner, environ)
             yield from _elsewhere(value, name, inner, environ)
+        yield from _logins(value, environ)
     elif isinstance(value, list):
         for inner in value:
             yield from _of_tables(inner, environ)
@@ -76,6 +80,22 @@ def _elsewhere(table: BaseModel, name: str, value: object, environ: Mapping[str,
             yield from _parts(value.read_text(encoding="utf-8").strip())
     elif place == "env" and isinstance(value, str):
         yield from _parts(environ.get(value, "").strip())
+
+
+def _logins(table: BaseModel, environ: Mapping[str, str]) -> Iterator[str]:
+    """A name and its secret in one word, as a header of basic authentication has them."""
+    fields = dict(table)
+    for user, secret in _LOGINS:
+        name, file = fields.get(user), f"{secret}_file"
+        if not isinstance(name, str):
+            continue
+        words = [
+            *_of_tables(fields.get(secret), environ),
+            *_elsewhere(table, file, fields.get(file), environ),
+        ]
+        for word in words:
+            yield b64encode(f"{name}:{word}".encode()).decode("ascii")
+            yield b64encode(f"{quote_plus(name)}:{quote_plus(word)}".encode()).decode("ascii")
 
 
 def _parts(secret: str) -> Iterable[str]:

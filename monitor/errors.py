@@ -60,6 +60,7 @@ class SfccError(MonitorError):
     """SFCC did not give what was asked for.
 
     `retry_after` is in seconds, where the platform said so. `status` is the HTTP status, if any.
+    `correlation_id` is for logs: by it Salesforce finds the request; another one each time.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class SfccError(MonitorError):
         self.retry_after = retry_after
         self.status = status
         self.fault_type = fault_type
+        self.correlation_id: str | None = None
 
 
 class LogError(SfccError):

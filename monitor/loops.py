@@ -13,6 +13,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from monitor.clock import Clock
 from monitor.errors import LeaseLostError, MonitorError, StoppingError
@@ -85,14 +86,25 @@ class Once:
         return not self._thread.is_alive()
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Until the next turn: the next slot of an interval so long or, not in_slot, so many seconds from now."""
+
+    seconds: float
+    in_slot: bool = True
+
+
 class Rounds:
-    """Calls `step(key)` for each key every `interval(key)` seconds, by a few threads; each by one at a time.
+    """Calls `step(key)` for each key, again after its `rest(key)`, by a few threads; each by one at a time.
 
     First turns come as soon as there is a worker for them. From then on each key has a slot of its own in the
     interval, evenly spread, so that the turns of hundreds never queue up, whatever brought them together. No
     two turns of a key are further apart than the interval; the second, which is the first in the slot, comes
-    sooner. A key that is late is done once, not once for each turn it missed. The interval is asked for after
+    sooner. A key that is late is done once, not once for each turn it missed. The rest is asked for after
     each step.
+
+    A turn that takes long, as with a server that never answers, is not counted against the few: another
+    worker is hired for as long as it lasts, so that keys that are quick never wait for those that hang.
     """
 
     def __init__(
@@ -100,60 +112,110 @@ class Rounds:
         keys: Sequence[str],
         step: Callable[[str], object],
         clock: Clock,
-        interval: Callable[[str], float],
+        rest: Callable[[str], Rest],
         workers: int = 8,
+        *,
+        most: int = 64,
+        long: float = 2.0,
     ) -> None:
+        """most: workers in all. long: seconds after which a turn is one that takes long."""
         self._step = step
         self._clock = clock
-        self._interval = interval
+        self._rest = rest
+        self._workers = min(workers, len(keys))
+        self._most = min(most, len(keys))
+        self._long = long
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._start = clock.monotonic()
         self._keys = tuple(keys)
         self._due = [(self._start, place) for place in range(len(keys))]  # a heap: sorted as it is
-        self._threads = [
-            threading.Thread(target=self.run, name=f"poll-{number}", daemon=True)
-            for number in range(min(workers, len(keys)))
-        ]
+        self._under_way: dict[int, float] = {}
+        self._hired = 0
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Runs in as many threads as there are workers."""
-        for thread in self._threads:
-            thread.start()
+        """Runs in as many threads as there are workers, and one that hires more."""
+        self.hire()
+        if self._keys:
+            self._begin(self._look_after, "poll-hiring")
 
     @property
     def alive(self) -> bool:
         """Whether every worker is at it; a long step is no reason for worry, a dead thread is."""
-        return all(thread.is_alive() for thread in self._threads)
+        with self._lock:
+            threads = tuple(self._threads)
+        return all(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         self._stopping.set()
 
     def join(self, deadline: Callable[[], float]) -> bool:
-        for thread in self._threads:
+        with self._lock:
+            threads = tuple(self._threads)
+        for thread in threads:
             thread.join(max(deadline(), 0.0))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
+
+    def hire(self) -> int:
+        """Workers for all that is due but held up; how many were missing."""
+        with self._lock:
+            missing = 0 if self._stopping.is_set() else max(self._wanted() - self._hired, 0)
+            self._hired += missing
+        for _ in range(missing):
+            self._begin(self.run, "poll")
+        return missing
 
     def run(self) -> None:
         """One worker's part: takes the key that is due first, waits for it, does it, gives it back.
 
-        Returns when stopped. There are no more workers than keys, so there is always one left to take.
+        Returns when stopped, or when there are enough without it. There are no more workers than keys, so
+        there is always one left to take.
         """
         while not self._stopping.is_set():
             with self._lock:
                 due, place = heapq.heappop(self._due)
-            if not self._clock.wait(self._stopping, due - self._clock.monotonic()):
+            # Who leaves gives back a key that may be due before those the others wait for: look again soon.
+            left = due - self._clock.monotonic()
+            if not self._clock.wait(self._stopping, min(left, self._long)) and left <= self._long:
                 due = self._turn(due, place)
             with self._lock:
                 heapq.heappush(self._due, (due, place))
+                if self._hired > self._wanted():
+                    self._hired -= 1
+                    self._threads.remove(threading.current_thread())
+                    return
 
     def _turn(self, due: float, place: int) -> float:
         """Returns when the next is due."""
         began = max(self._clock.monotonic(), due)  # a wait may end a moment early
         key = self._keys[place]
+        with self._lock:
+            self._under_way[place] = began
         attempt(key, functools.partial(self._step, key))
+        with self._lock:
+            del self._under_way[place]
+        rest = self._rest(key)
+        if not rest.in_slot:
+            return self._clock.monotonic() + rest.seconds
         share = place / len(self._keys)
-        return self._start + next_slot(began - self._start, share, self._interval(key))
+        return self._start + next_slot(began - self._start, share, rest.seconds)
+
+    def _wanted(self) -> int:
+        """To be asked under the lock."""
+        now = self._clock.monotonic()
+        held_up = sum(now - began >= self._long for began in self._under_way.values())
+        return min(self._workers + held_up, self._most)
+
+    def _look_after(self) -> None:
+        while not self._clock.wait(self._stopping, self._long / 2):
+            self.hire()
+
+    def _begin(self, work: Callable[[], object], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        with self._lock:
+            self._threads.append(thread)
+        thread.start()
 
 
 def next_slot(after: float, share: float, interval: float) -> float:

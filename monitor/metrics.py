@@ -179,7 +179,7 @@ class AgentMetrics:
 
     def _pre_create(self, targets: tuple[str, ...], instances: tuple[str, ...]) -> None:
         """A counter that appears with its first error hides that error from `rate`."""
-        for api in ("token", "ocapi", "webdav"):
+        for api in ("token", "ocapi", "scapi", "webdav"):
             for outcome in ("ok", *(one for one in Reason if one is not Reason.STOPPING)):
                 self._requests.labels(api, outcome)
         for instance in instances:

@@ -26,7 +26,8 @@ _NOTHING_SET = Policy()
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job over all its sites; `running` is how long the active run has taken so far."""
+    """One job over all its sites; `running` is how long the active run has taken so far, `usual` how long
+    its slowest site usually takes."""
 
     instance: str
     job_id: str
@@ -39,6 +40,7 @@ class JobRow:
     last_failure: datetime | None
     last_duration: timedelta | None
     running: timedelta | None
+    usual: timedelta | None
     consecutive_failures: int
     next_due: datetime | None
 
@@ -69,12 +71,14 @@ def jobs(
     seen = {one.instance: one.seen_until for one in stats.cursors(connection, instance)}
     incidents = _open_by_job(connection, instance, now)
     active = active_since(connection, {name for name, _ in series})
+    usual = _usual(connection, instance)
     return [
         _row(
             key,
             series[key],
             incidents.get(key, []),
             active.get(key),
+            usual.get(key),
             policies.get(key[0], _NOTHING_SET).job(key[1]).next_due(seen.get(key[0]) or now),
             now,
         )
@@ -93,6 +97,7 @@ def _row(
     series: list[SeriesFacts],
     incidents: list[Incident],
     active: datetime | None,
+    usual: timedelta | None,
     next_due: datetime | None,
     now: datetime,
 ) -> JobRow:
@@ -110,9 +115,18 @@ def _row(
         last_failure=latest(*(one.last_failure for one in series)),
         last_duration=last.last_duration if last else None,
         running=None if active is None else max(now - active, timedelta()),
+        usual=usual,
         consecutive_failures=max((one.consecutive_failures for one in series), default=0),
         next_due=next_due,
     )
+
+
+def _usual(connection: Connection, instance: str | None) -> dict[tuple[str, str], timedelta]:
+    found: dict[tuple[str, str], timedelta] = {}
+    for one in stats.expected(connection, instance):
+        key = one.instance, one.job_id
+        found[key] = max(found.get(key, one.median), one.median)
+    return found
 
 
 def _open_by_job(

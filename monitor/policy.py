@@ -45,7 +45,7 @@ class JobPolicy:
 class GroupPolicy:
     """Jobs of one instance that touch the same data. `jobs`, `full`, `differential`: globs on job_id.
 
-    any_case: globs ignore case, as the built-in group's do.
+    any_case: globs ignore case, as the built-in group's do. buffer: None for that of the `Policy`.
     """
 
     name: str
@@ -54,6 +54,7 @@ class GroupPolicy:
     full: tuple[str, ...] = ("*full*",)
     differential: tuple[str, ...] = ("*differential*",)
     any_case: bool = False
+    buffer: timedelta | None = None
 
 
 AKENEO = GroupPolicy(name="akeneo", jobs=("*akeneo*",), any_case=True)
@@ -73,6 +74,7 @@ class Policy:
     groups: tuple[GroupPolicy, ...] = (AKENEO,)
     scheduled: tuple[str, ...] = ()
     site_spread: timedelta = timedelta(minutes=10)
+    buffer: timedelta = timedelta(minutes=5)
     retry_wait: timedelta = timedelta(minutes=70)
     scheduler_logins: tuple[str, ...] = ()
     scheduler_clients: tuple[str, ...] = ()

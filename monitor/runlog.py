@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from glob import escape
 
 from sqlalchemy import Connection, Engine
@@ -18,11 +19,10 @@ from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.history.executions import Judged
-from monitor.logfetch import HEAD_BYTES, TAIL_BYTES
 from monitor.masking import Mask
 from monitor.model import Execution, Outcome, RunKey
 from monitor.settings import Settings
-from monitor.sfcc.joblog import assemble
+from monitor.wholelog import Reading, limits_of, whole_log
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -56,21 +56,22 @@ def find_run(engine: Engine, job: str, execution_id: str | None, instance: str |
 
 
 def read_log(settings: Settings, engine: Engine, run: Execution, mask: Mask) -> Attachment:
-    """Raises LogError or another SfccError where the instance does not give it either."""
+    """With the import logs it names; raises an SfccError, mostly LogError, where the instance has none."""
     ref = attachment_ref(run.key)
     with reading(engine) as connection:
         kept = attachments.load(connection, [ref]).get(ref)
     if kept is not None and kept.content is not None:
         return kept
+    return read_log_there(settings, run, mask)
+
+
+def read_log_there(settings: Settings, run: Execution, mask: Mask) -> Attachment:
+    """The same, of an instance that no history is kept of."""
     if run.log_file_path is None:
         raise LogError(Reason.NOT_FOUND, "no log: the platform says that this run has none")
-    made = assemble(
-        connection_to(settings, run.instance).logs.read(
-            run.log_file_path, head_bytes=HEAD_BYTES, tail_bytes=TAIL_BYTES
-        ),
-        mask,
-        job_id=run.job_id,
-    )
+    how = Reading(limits_of(settings), lambda: datetime.now(UTC), time.sleep)
+    made = whole_log(connection_to(settings, run.instance).logs, run, mask, how)
+    ref = attachment_ref(run.key)
     return Attachment(ref, made.name, made.content, lines=made.lines, note=made.note, masked=made.masked)
 
 

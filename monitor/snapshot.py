@@ -12,10 +12,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from alerts import store
+from alerts.model import Severity
 from monitor.detect.groups import is_member
+from monitor.errors import Reason
 from monitor.history import cursor as cursors
 from monitor.history import stats
 from monitor.history.counters import DURATION_BUCKETS
+from monitor.history.cursor import Cursor
 from monitor.history.series import SeriesFacts, latest
 from monitor.history.stats import DurationHistogram
 from monitor.model import Interval
@@ -23,7 +26,7 @@ from monitor.overview import active_since, latest_by_end
 from monitor.policy import Policy
 from monitor.published import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
 from monitor.settings import InstanceSettings
-from monitor.settings.policies import instance_type, realm
+from monitor.settings.kinds import instance_type, realm
 
 BOUNDS = ("lower", "median", "upper")
 _BOUND_TEXTS = (*(repr(float(bound)) for bound in DURATION_BUCKETS), "+Inf")
@@ -49,6 +52,7 @@ class Snapshots:
         self._read: _Mark | None = None
         self._series: dict[str, int] = {}
         self._jobs: dict[str, JobSnapshot] = {}
+        self._sleep: ConditionSnapshot | None = None
 
     def take(self, connection: Connection, now: datetime) -> InstanceSnapshot:
         """What the state has committed of it; jobs in the order of their ids."""
@@ -63,8 +67,16 @@ class Snapshots:
             clock_skew=cursor.clock_skew or timedelta(),
             jobs=tuple(self._jobs[job_id] for job_id in sorted(self._jobs)),
             overlaps={(pair.job_id, pair.other_job_id): pair.count for pair in pairs},
-            conditions=tuple(_conditions(connection, self._name, now)),
+            conditions=(*_conditions(connection, self._name, now), *self._asleep(cursor, now)),
         )
+
+    def _asleep(self, cursor: Cursor, now: datetime) -> tuple[ConditionSnapshot, ...]:
+        """No incident, as nobody is to be told: that it ended is remembered here while it is shown."""
+        if cursor.last_reason == Reason.ASLEEP:
+            self._sleep = ConditionSnapshot(Reason.ASLEEP.value, Severity.INFO.value, None)
+        elif self._sleep is not None and self._sleep.resolved_at is None:
+            self._sleep = replace(self._sleep, resolved_at=now)
+        return () if self._sleep is None else (self._sleep,)
 
     def _follow(self, connection: Connection, mark: _Mark) -> None:
         last, self._read = self._read, mark

@@ -19,6 +19,7 @@ from monitor.history.trouble import state_errors
 from monitor.leases import Leases, of_instance
 from monitor.metrics import AgentMetrics
 from monitor.poll import Poller, PollResult
+from monitor.published import JobSnapshot
 from monitor.snapshot import Snapshots
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Watch:
         self._poller: Poller | None = None
         self._snapshots = snapshots()
         self._other = ""
+        self._asleep = False
+        self.jobs: tuple[JobSnapshot, ...] = ()  # as last published
 
     @property
     def is_ours(self) -> bool:
@@ -85,12 +88,14 @@ class Watch:
             self._metrics.state.down(self._instance)
             raise
         self._metrics.observe_poll(self._instance, result.seconds)
-        _log(result)
+        self._log(result)
         return result
 
     def publish(self) -> None:
         with reading(self._engine) as connection:
-            self._metrics.state.publish(self._snapshots.take(connection, self._clock.now()))
+            snapshot = self._snapshots.take(connection, self._clock.now())
+        self.jobs = snapshot.jobs
+        self._metrics.state.publish(snapshot)
 
     def read_anew(self) -> None:
         """Jobs were forgotten: what is remembered of them has to go too."""
@@ -107,15 +112,21 @@ class Watch:
         self._other = other
         return PollResult(self._instance, self._clock.now(), 0.0, watched_by=other)
 
+    def _log(self, result: PollResult) -> None:
+        """What changed nothing is worth a line to those only who look for trouble: there is one every minute.
 
-def _log(result: PollResult) -> None:
-    """What changed nothing is worth a line to those only who look for trouble: there is one every minute."""
-    if result.complete:
-        news = result.stored or result.opened or result.resolved
-        log.log(
-            logging.INFO if news else logging.DEBUG,
-            "%s: polled in %.1f s: runs new or changed %d, incidents opened %d, resolved %d",
-            *(result.instance, result.seconds, result.stored, result.opened, result.resolved),
-        )
-    elif result.reason is not Reason.STOPPING:
-        log.warning("%s: poll failed (%s): %s", result.instance, result.reason, result.message)
+        A sandbox that sleeps is no trouble either, and may sleep for weeks: said when it falls asleep.
+        """
+        was_asleep, self._asleep = self._asleep, result.reason is Reason.ASLEEP
+        if result.complete:
+            news = result.stored or result.opened or result.resolved or was_asleep
+            log.log(
+                logging.INFO if news else logging.DEBUG,
+                "%s: polled in %.1f s: runs new or changed %d, incidents opened %d, resolved %d",
+                *(result.instance, result.seconds, result.stored, result.opened, result.resolved),
+            )
+        elif self._asleep:
+            log.log(logging.DEBUG if was_asleep else logging.INFO, "%s: %s", result.instance, result.message)
+        elif result.reason is not Reason.STOPPING:
+            trace = f" (correlation-id {result.correlation_id})" if result.correlation_id else ""
+            log.warning("%s: poll failed (%s): %s%s", result.instance, result.reason, result.message, trace)

@@ -21,9 +21,11 @@ from monitor.errors import MonitorError, SettingsError, SfccError
 COMMANDS = {
     "run": ("monitor.cli.run", "run", "Watch the instances until told to stop."),
     "poll": ("monitor.cli.poll", "poll", "One cycle: read, judge, alert; for cron and for trying out."),
+    "check": ("monitor.cli.check", "check", "What works, what is missing, and what to paste where."),
     "jobs": ("monitor.cli.jobs", "jobs", "The last state of every job, what needs a person first."),
     "history": ("monitor.cli.history", "history", "Runs of the past, newest first."),
     "log": ("monitor.cli.log", "log", "The log of a run."),
+    "trigger": ("monitor.cli.trigger", "trigger", "Start a job, where nothing speaks against it."),
     "explain": ("monitor.cli.explain", "explain", "What is decided about a job, and why."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a sample alert with a log to each target."),
     "data": ("monitor.cli.data", "data", "Export and import the history."),

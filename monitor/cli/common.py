@@ -144,6 +144,21 @@ def print_json(value: Any) -> None:
     click.echo(text)
 
 
+def print_json_list(values: Iterable[Any]) -> None:
+    """As `print_json` of a list of them, each as it comes."""
+    indent = 2 if sys.stdout.isatty() else None
+    before = "["
+    for value in values:
+        click.echo(f"{before}{json.dumps(_plain(value), ensure_ascii=False, indent=indent)}", nl=False)
+        before = ",\n"
+    click.echo("]" if before != "[" else "[]")
+
+
+def json_line(value: Any) -> str:
+    """For JSON lines."""
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
 def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

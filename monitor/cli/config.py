@@ -16,6 +16,7 @@ from monitor.cli.common import (
     print_json,
     settings_of,
 )
+from monitor.cli.config_init import init
 from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def config() -> None:
-    """Check and show the settings."""
+    """Write, check and show the settings."""
 
 
 @config.command(epilog="Example: sfcc-job-monitor --config settings.toml config check")
@@ -76,6 +77,9 @@ def schema() -> None:
     from monitor.settings import Settings
 
     print_json(Settings.model_json_schema())
+
+
+config.add_command(init)
 
 
 def _say(ctx: click.Context, problems: list[str]) -> None:
@@ -133,7 +137,7 @@ def _without_effect(settings: Settings) -> Iterator[str]:
     from fnmatch import fnmatchcase
 
     from monitor.cli.known import among
-    from monitor.settings.policies import instance_type
+    from monitor.settings.kinds import instance_type
 
     names = [one.name for one in settings.instances]
     types = {instance_type(one) for one in settings.instances}

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from glob import escape
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli import completion
 from monitor.cli.common import (
     config_option,
     existing_state_of,
     instant,
     need_order,
-    print_json,
+    print_json_list,
     seconds,
     settings_of,
     since_option,
     until_option,
+    watched,
 )
 from monitor.cli.table import Column, duration_text, moment_text, print_table
 from monitor.errors import MonitorError
@@ -42,6 +45,9 @@ COLUMNS = (
     Column("started (UTC)", leaves=2),
     Column("took", leaves=3),
 )
+SHOWN = 50
+"""Rows of a table where no limit is given."""
+
 FIELDS = (
     *("sfcc_instance", "job_id", "id", "scope", "outcome", "trigger", "code", "message"),
     *("start_time", "end_time", "duration_seconds", "user_login"),
@@ -49,15 +55,20 @@ FIELDS = (
 
 
 @click.command(epilog="Example: sfcc-job-monitor history --job '3-*' --since 2d --status failed -o csv")
-@click.argument("job", required=False)
-@click.option("--instance", metavar="NAME", help="Only this instance.")
+@click.argument("job", required=False, shell_complete=completion.job_ids)
+@click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this instance.")
 @click.option("--job", "glob", metavar="GLOB", help="Only jobs whose id matches.")
 @since_option
 @until_option
 @click.option(
-    "--status", type=click.Choice([one.value for one in Outcome]), multiple=True, help="Only these outcomes."
+    "--status",
+    type=click.Choice([one.value for one in Outcome]),
+    multiple=True,
+    help="Only runs that ended so, or are active; repeatable.",
 )
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="No more than these.")
+@click.option(
+    "--limit", type=click.IntRange(1), help=f"No more than these; {SHOWN} in a table, all for programs."
+)
 @click.option(
     "-o",
     "--output",
@@ -75,7 +86,7 @@ def history(
     since: datetime | None,
     until: datetime | None,
     status: tuple[str, ...],
-    limit: int,
+    limit: int | None,
     output: str,
 ) -> None:
     """Runs of the past, newest first, of one JOB or of all. Times are UTC."""
@@ -93,18 +104,19 @@ def history(
         known.need_instance(names, instance)
         if job is not None:
             _need_job(connection, job, instance)
-        found = executions.search(
+        found = executions.newest(
             connection,
             instance=instance,
             job=glob if job is None else escape(job),
             since=since,
             until=until,
             outcomes=[Outcome(one) for one in status] or None,
-            limit=limit + 1,
         )
-    _print(found[:limit], output, with_instance=instance is None and len(names) > 1)
-    if len(found) > limit:
-        click.echo(f"{limit} shown; more with --limit", err=True)
+        if limit is None and output == "table":
+            limit = SHOWN
+        _print(islice(found, limit), output, with_instance=instance is None and len(names) > 1)
+        if limit is not None and next(found, None) is not None:
+            click.echo(f"{limit} shown; more with --limit", err=True)
 
 
 def _need_job(connection: Connection, job: str, instance: str | None) -> None:
@@ -120,13 +132,14 @@ def _need_job(connection: Connection, job: str, instance: str | None) -> None:
         ) from error
 
 
-def _print(found: Sequence[Judged], output: str, *, with_instance: bool) -> None:
+def _print(found: Iterator[Judged], output: str, *, with_instance: bool) -> None:
+    """For programs one after the other, however many there are."""
     if output == "json":
-        print_json([_document(*one) for one in found])
+        print_json_list(_document(*one) for one in watched(found, "run"))
     elif output == "csv":
         writer = csv.DictWriter(sys.stdout, fieldnames=list(FIELDS))
         writer.writeheader()
-        for one in found:
+        for one in watched(found, "run"):
             document = _document(*one)
             writer.writerow({name: "" if value is None else value for name, value in document.items()})
     else:

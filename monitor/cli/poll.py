@@ -66,10 +66,12 @@ class Undelivered:
 def poll(ctx: click.Context, output: str) -> None:
     """One cycle: read every instance, judge, send what is due, and say what was found.
 
-    Exits 1 when a job needs attention and 3 when an instance could not be read.
+    Exits 1 when a job needs attention and 3 when an instance could not be read. A sandbox that is asleep
+    is said to be, and is no reason for either.
     """
     from monitor import logs
     from monitor.app import App
+    from monitor.cli.gapline import GapLine
     from monitor.confidential import secrets_of
 
     settings = settings_of(ctx).settings
@@ -77,10 +79,12 @@ def poll(ctx: click.Context, output: str) -> None:
     logs.configure("warning", settings.log_format, secrets_of(settings, os.environ))
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_not_said_here)
-    app = App(settings)
+    line = GapLine()
+    app = App(settings, report=line)
     started = app.clock.now()
     with app.by_hand():
         results = app.poll_all()
+        line.clear()
         app.settle(
             timedelta(seconds=settings.group_wait.total_seconds() + settings.log_wait.total_seconds() + 5)
         )
@@ -108,16 +112,17 @@ def _is_not_said_here(record: logging.LogRecord) -> bool:
 def _print(results: Sequence[PollResult], found: Sequence[Incident], seen: Mapping[str, datetime]) -> None:
     for one in results:
         click.echo(f"{one.instance}: {_came_to(one, seen.get(one.instance))}", err=True)
-    read = [one.instance for one in results if not _is_blind(one, seen)]
+    read = [one.instance for one in results if not (_is_blind(one, seen) or _is_asleep(one))]
     blind = [one.instance for one in results if _is_blind(one, seen)]
-    if found or not blind:
+    asleep = [one.instance for one in results if _is_asleep(one)]
+    if found or not (blind or asleep):
         skipped = 1 if len({one.instance for one in results} | {one.source for one in found}) < 2 else 0
         rows = [(one.place, one.severity, one.condition, one.name, one.summary)[skipped:] for one in found]
         print_table(COLUMNS[skipped:], rows, empty="nothing is wrong")
     elif read:
         click.echo(f"nothing is wrong on {', '.join(read)}", err=True)
-    for name in blind:
-        line = f"not known: {name} could not be read"
+    for name in (*asleep, *blind):
+        line = f"asleep: {name}" if name in asleep else f"not known: {name} could not be read"
         if name in seen and any(one.source == name for one in found):
             line += f"; what is open there is as of the last complete poll, {seen[name]:%Y-%m-%d %H:%M} UTC"
         click.echo(line)
@@ -131,7 +136,11 @@ def _as_known(result: PollResult, cursor: Cursor | None) -> PollResult:
 
 
 def _is_blind(result: PollResult, seen: Mapping[str, datetime]) -> bool:
-    return result.reason is not None or result.instance not in seen
+    return not _is_asleep(result) and (result.reason is not None or result.instance not in seen)
+
+
+def _is_asleep(result: PollResult) -> bool:
+    return result.reason is Reason.ASLEEP
 
 
 def _came_to(result: PollResult, seen: datetime | None) -> str:
@@ -142,6 +151,8 @@ def _came_to(result: PollResult, seen: datetime | None) -> str:
         if seen is None:
             return f"{left}, which has not read it completely yet"
         return f"{left}; as of its last complete poll, {seen:%Y-%m-%d %H:%M} UTC:"
+    if _is_asleep(result):
+        return result.message
     if result.reason is not None:
         return f"not read: {result.message}"
     return f"{plural(result.stored, 'run')} new or changed"

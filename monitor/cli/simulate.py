@@ -45,7 +45,7 @@ def simulate(
     ca_file: Path | None,
     speed: float,
 ) -> None:
-    """Serve a simulated SFCC instance: token endpoint, OCAPI jobs, WebDAV logs.
+    """Serve a simulated SFCC instance: token endpoint, OCAPI and SCAPI jobs, WebDAV logs.
 
     Prints what to set to watch it, ready to paste into a shell.
     """
@@ -94,15 +94,22 @@ def _introduction(simulator: Simulator, https_port: int | None, ca_file: Path | 
         *_servers(simulator.url),
         f"export SFCC_CLIENT_ID={shlex.quote(DEMO_CLIENT_ID)}",
         f"export SFCC_CLIENT_SECRET={shlex.quote(DEMO_CLIENT_SECRET)}",
+        f"export SFCC_TENANT_ID={shlex.quote(simulator.world.tenant)}",
     ]
     if https_port is not None:
-        lines += ["# the same by HTTPS:", *_servers(simulator.https_url)]
+        # Without the scheme: other clients take a host there, and mean HTTPS.
+        lines += ["# the same by HTTPS:", *_servers(simulator.https_url.removeprefix("https://"))]
         trust = f"SFCC_CA_FILE={shlex.quote(str(ca_file.resolve()))}" if ca_file else "SFCC_SELFSIGNED=true"
         lines.append(f"export {trust}")
+        if ca_file is not None:
+            lines.append(f"export NODE_EXTRA_CA_CERTS={shlex.quote(str(ca_file.resolve()))}")
     return lines
 
 
 def _servers(url: str) -> list[str]:
-    for everywhere in ("//0.0.0.0:", "//[::]:"):  # good for listening, not for calling
-        url = url.replace(everywhere, "//localhost:")
-    return [f"export SFCC_SERVER={url}", f"export SFCC_ACCOUNT_MANAGER_HOST={url}"]
+    """A short code would send others to the real gateway; the server stands for it."""
+    for everywhere in ("0.0.0.0:", "[::]:"):  # good for listening, not for calling
+        scheme, found, port = url.rpartition(everywhere)
+        url = f"{scheme}localhost:{port}" if found else url
+    names = ("SFCC_SERVER", "SFCC_SCAPI_SERVER", "SFCC_ACCOUNT_MANAGER_HOST")
+    return [f"export {name}={url}" for name in names]

@@ -36,12 +36,18 @@ class Column:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """One line to stderr where there is nothing to show."""
-    found = [tuple(_printable(cell) for cell in row) for row in rows]
+    found = list(table_lines(columns, rows))
     if not found:
         click.echo(empty, err=True)
-        return
-    for line in lines(columns, found, _terminal_width(), colours="NO_COLOR" not in os.environ):
+    for line in found:
         click.echo(line)
+
+
+def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """As they are printed here: the head and the rows; nothing where there is no row."""
+    found = [tuple(_printable(cell) for cell in row) for row in rows]
+    if found:
+        yield from lines(columns, found, _terminal_width(), colours="NO_COLOR" not in os.environ)
 
 
 def lines(

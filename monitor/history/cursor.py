@@ -30,6 +30,7 @@ class Cursor:
     change: number of the last stored change; judged_change: detection has seen these.
     last_error, last_reason: why the last poll was not complete; None after one that was.
     clock_skew: how far the instance's clock is ahead.
+    backend: which API it was read through last.
     """
 
     instance: str
@@ -45,6 +46,7 @@ class Cursor:
     last_reason: str | None = None
     running: int | None = None
     clock_skew: timedelta | None = None
+    backend: str | None = None
 
 
 _MARKS = tuple(field.name for field in fields(Cursor) if field.name != "instance")
@@ -104,10 +106,10 @@ def asked(conn: Connection, instance: str, at: datetime) -> Cursor:
     return cursor
 
 
-def read_until(conn: Connection, instance: str, until: datetime) -> None:
-    """Catching up: everything that started before `until` is stored."""
+def read_until(conn: Connection, instance: str, until: datetime | None, backend: str) -> None:
+    """Catching up, through this API: everything that started before `until` is stored."""
     stored = locked(conn, instance)
-    _save(conn, stored, replace(stored, read_until=until))
+    _save(conn, stored, replace(stored, read_until=until, backend=backend))
 
 
 def complete(
@@ -118,8 +120,12 @@ def complete(
     at: datetime,
     running: int,
     clock_skew: timedelta | None,
+    backend: str | None = None,
 ) -> Cursor:
-    """A poll read everything there was at `seen_until`; `at` is our own time. Returns the one before."""
+    """A poll read everything there was at `seen_until`; `at` is our own time. Returns the one before.
+
+    backend: the API it was read through, where that may be another one than before.
+    """
     stored = locked(conn, instance)
     _save(
         conn,
@@ -135,6 +141,7 @@ def complete(
             last_reason=None,
             running=running,
             clock_skew=clock_skew,
+            backend=backend or stored.backend,
         ),
     )
     return stored

@@ -35,6 +35,7 @@ __all__ = [
     "iterate",
     "latest",
     "mark_missing",
+    "newest",
     "search",
     "store",
     "touch",
@@ -196,8 +197,22 @@ def search(
     limit: int,
 ) -> list[Judged]:
     """Runs that began in [since, until), newest first. `job` is a glob, matched with case."""
-    statement = _matching(instance, job, since, until, outcomes).order_by(*_NEWEST_FIRST)
-    return list(islice(_found(conn, statement, job), limit))
+    found = newest(conn, instance=instance, job=job, since=since, until=until, outcomes=outcomes)
+    return list(islice(found, limit))
+
+
+def newest(
+    conn: Connection,
+    *,
+    instance: str | None = None,
+    job: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcomes: Collection[Outcome] | None = None,
+) -> Iterator[Judged]:
+    """As `search`, but all of them, without holding them all."""
+    statement = _matching(instance, job, since, until, outcomes)
+    return _found(conn, statement.order_by(*_NEWEST_FIRST), job)
 
 
 def iterate(

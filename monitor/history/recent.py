@@ -73,11 +73,15 @@ class Recent:
     def active(self) -> set[RunId]:
         return {run for run, known in self._runs.items() if known.last is None}
 
+    def has_ended(self, run: RunId) -> bool:
+        """Whether it is known to have."""
+        return run in self._runs and self._runs[run].last is not None
+
     @property
-    def waiting(self) -> list[RunId]:
-        """Failed attempts that the platform may repeat, oldest first."""
+    def waiting(self) -> dict[RunId, datetime]:
+        """Failed attempts that the platform may repeat, oldest first, and when each ended."""
         waiting = [(ended, run) for run, ended in self._waiting.items() if ended >= self._waiting_since]
-        return [run for _, run in sorted(waiting)]
+        return {run: ended for ended, run in sorted(waiting)}
 
     def _reload(self, conn: Connection, since: datetime, ended_since: datetime) -> None:
         self._runs, self._waiting = {}, {}

@@ -36,6 +36,7 @@ cursors = Table(
     Column("last_reason", String(32)),
     Column("running", Integer),  # executions active at the last complete read, system jobs included
     Column("clock_skew", BigInteger),  # microseconds the instance's clock is ahead
+    Column("backend", String(16)),  # which API it was read through last
 )
 
 # Who may write for an instance, and who tells.
@@ -48,12 +49,34 @@ leases = Table(
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970, by the database's clock
 )
 
+# The WebDAV access key of each user that was refused last: tried again and again, it would be locked.
+refused_keys = Table(
+    "refused_keys",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("login", Text, primary_key=True),
+    Column("mark", Text, nullable=False),  # a slow salted hash of it
+)
+
 coverage = Table(
     "coverage",
     metadata,
     Column("instance", Text, primary_key=True),
     Column("starts_at", Instant, primary_key=True),
     Column("ends_at", Instant, nullable=False),
+)
+
+# Ended runs of which a search told less than an alert wants to say: each is to be looked up by its id, once.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("version", Text, nullable=False),  # the run's, as the search told of it
+    Column("failed", Boolean, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # polls that asked in vain
 )
 
 executions = Table(

@@ -25,20 +25,16 @@ _BETWEEN_LEVELS = "__"
 _OWN = {"SFCC_MONITOR_CONFIG"}
 
 INSTANCE_FIELDS = {
-    "SFCC_SERVER": "server",
-    "SFCC_WEBDAV_SERVER": "webdav_server",
-    "SFCC_CLIENT_ID": "client_id",
-    "SFCC_CLIENT_SECRET": "client_secret",
-    "SFCC_CLIENT_SECRET_FILE": "client_secret_file",
-    "SFCC_USERNAME": "username",
-    "SFCC_PASSWORD": "password",
-    "SFCC_PASSWORD_FILE": "password_file",
-    "SFCC_SHORTCODE": "shortcode",
-    "SFCC_TENANT_ID": "tenant_id",
-    "SFCC_ACCOUNT_MANAGER_HOST": "account_manager_host",
-    "SFCC_API_BACKEND": "api_backend",
-    "SFCC_SELFSIGNED": "selfsigned",
-    "SFCC_CA_FILE": "ca_file",
+    f"SFCC_{field.upper()}": field
+    for field in (
+        *("server", "webdav_server", "scapi_server", "account_manager_host"),
+        *("client_id", "client_secret", "client_secret_file", "token_endpoint_auth_method"),
+        *("jwt_cert", "jwt_key", "jwt_passphrase", "jwt_passphrase_file"),
+        *("certificate", "certificate_passphrase", "certificate_passphrase_file"),
+        *("username", "password", "password_file"),
+        *("shortcode", "tenant_id", "api_backend", "search_field_style"),
+        *("selfsigned", "ca_file"),
+    )
 }
 
 
@@ -67,14 +63,6 @@ def monitor_fields(environ: Mapping[str, str]) -> FromEnvironment:
     source = EnvSettingsSource(_Readable)
     source.env_vars = usable
     return FromEnvironment(source(), frozenset(name.upper() for name in usable), tuple(problems))
-
-
-def instance_from_environment(environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """The instance the `SFCC_*` variables describe; None when `SFCC_SERVER` is not set."""
-    values: dict[str, Any] = {INSTANCE_FIELDS[name]: environ[name] for name in instance_names(environ)}
-    if "server" not in values:
-        return None
-    return {**values, "name": environ.get("SFCC_INSTANCE") or host_label(values["server"])}
 
 
 def instance_names(environ: Mapping[str, str]) -> list[str]:

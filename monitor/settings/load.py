@@ -15,12 +15,15 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from monitor.errors import SettingsError
-from monitor.settings.environment import instance_from_environment, instance_names, monitor_fields
+from monitor.settings.advice import advice
+from monitor.settings.environment import monitor_fields
 from monitor.settings.model import Settings
+from monitor.settings.outside import Outside, found_outside, ignored
 from monitor.settings.problems import problems
 
 DEFAULT_FILE = "sfcc-job-monitor.toml"
 CONFIG_NAME = "SFCC_MONITOR_CONFIG"
+ENVIRONMENT = "the environment"
 APPRISE_NAME = "APPRISE_URLS"
 
 
@@ -41,32 +44,53 @@ def load(config: str | None, environ: Mapping[str, str], directory: Path) -> Loa
     """
     path = _config_path(config or environ.get(CONFIG_NAME), directory)
     if path is None:
-        return settings_from({}, environ, "the environment")
+        return settings_from({}, environ, ENVIRONMENT, directory)
     try:
         values = read_files(path)
     except SettingsError as error:
         raise SettingsError([*error.problems, *monitor_fields(environ).problems]) from error
-    return settings_from(values, environ, str(path))
+    return settings_from(values, environ, str(path), directory)
 
 
-def settings_from(values: Mapping[str, Any], environ: Mapping[str, str], origin: str) -> Loaded:
-    """The settings of a file's `values` and the environment. Pure; raises SettingsError."""
+def settings_from(
+    values: Mapping[str, Any], environ: Mapping[str, str], origin: str, directory: Path | None = None
+) -> Loaded:
+    """The settings of a file's `values` and the environment; raises SettingsError.
+
+    Also of a dw.json in `directory`, where that counts; pure without one.
+    """
     named = monitor_fields(environ)
     found, names = list(named.problems), set(named.names)
     if environ.get(APPRISE_NAME):
         values = {**values, "apprise_urls": environ[APPRISE_NAME]}
         names.add(APPRISE_NAME)
     values = _over(values, named.values)
-    instance, warnings = _instance(values, environ)
-    if instance is not None:
-        values = {**values, "instances": [instance]}
+    try:
+        outside = _outside(values, environ, directory)
+    except SettingsError as error:
+        found += error.problems
+        outside = Outside()
+    origin = outside.origin if origin == ENVIRONMENT else origin
+    if outside.instance is not None:
+        values = {**values, "instances": [outside.instance]}
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        found += problems(error, origin, names, by_environment=instance is not None)
+        found += problems(error, origin, names, outside)
     if found:
         raise SettingsError(found)
-    return Loaded(settings, origin, warnings)
+    return Loaded(settings, origin, (*outside.warnings, *advice(settings)))
+
+
+def instance_outside(
+    environ: Mapping[str, str], directory: Path
+) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """The fields of the instance that the environment or dw.json describe, unchecked, and what to warn of.
+
+    Raises SettingsError where dw.json cannot be used.
+    """
+    outside = found_outside(environ, directory)
+    return outside.instance, outside.warnings
 
 
 def read_files(path: Path) -> dict[str, Any]:
@@ -91,18 +115,10 @@ def _config_path(config: str | None, directory: Path) -> Path | None:
     return default if default.exists() else None
 
 
-def _instance(
-    values: Mapping[str, Any], environ: Mapping[str, str]
-) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The instance of the environment where it counts, and what to warn of where it does not."""
-    given = instance_names(environ)
-    if not given:
-        return None, ()
-    some = f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} set but ignored"
+def _outside(values: Mapping[str, Any], environ: Mapping[str, str], directory: Path | None) -> Outside:
     if values.get("instances"):
-        return None, (f"{some}: the settings name their instances themselves",)
-    instance = instance_from_environment(environ)
-    return instance, () if instance else (f"{some}: without SFCC_SERVER they describe no instance",)
+        return Outside(warnings=ignored(environ, directory))
+    return found_outside(environ, directory)
 
 
 def _files(path: Path) -> list[Path]:

@@ -25,8 +25,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from alerts.model import Severity
 from monitor.policy import FAILURE_CODES, WARN_CODES
-from monitor.settings import schedules
-from monitor.settings.duration import Duration, PositiveDuration
+from monitor.settings import credentials, schedules
+from monitor.settings.duration import Duration, PositiveDuration, parse_duration
+from monitor.settings.given import fields_of, has
+from monitor.settings.loglimits import LogSizeLimit, LogTimeLimit
 from monitor.settings.secrets import SecretSource, secret_source
 from monitor.settings.values import (
     AppriseUrls,
@@ -41,6 +43,7 @@ from monitor.settings.values import (
 
 NAME = "sfcc-job-monitor"
 DEFAULT_ACCOUNT_MANAGER = "account.demandware.com"
+POLL_INTERVAL = timedelta(seconds=60)
 
 
 SeverityTable = dict[str, Severity]
@@ -84,24 +87,40 @@ class Table(BaseModel):
 
 
 class Credentials(Table):
+    """Who logs in, of an instance and of each of its APIs that has its own; None where nothing is said."""
+
     client_id: str | None = None
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
+    token_endpoint_auth_method: credentials.AuthMethod | None = None
+    jwt_cert: Path | None = None
+    jwt_key: Path | None = None
+    jwt_passphrase: SecretStr | None = None
+    jwt_passphrase_file: Path | None = None
+    certificate: Path | None = None
+    certificate_passphrase: SecretStr | None = None
+    certificate_passphrase_file: Path | None = None
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
+    account_manager_host: Server | None = None
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
-        for secret in ("client_secret", "password"):
-            if _has(given, secret) and _has(given, f"{secret}_file"):
-                yield f"give {secret} or {secret}_file, not both"
+        yield from credentials.of_login(given)
 
     def secret(self, what: str) -> SecretSource | None:
         return secret_source(what, self.client_secret, self.client_secret_file)
 
     def access_key(self, what: str) -> SecretSource | None:
         return secret_source(what, self.password, self.password_file)
+
+    def key_passphrase(self, what: str) -> SecretSource | None:
+        return secret_source(what, self.jwt_passphrase, self.jwt_passphrase_file)
+
+    def passphrase(self, what: str) -> SecretSource | None:
+        """Of the client certificate."""
+        return secret_source(what, self.certificate_passphrase, self.certificate_passphrase_file)
 
 
 class InstanceSettings(Credentials):
@@ -113,25 +132,25 @@ class InstanceSettings(Credentials):
     account_manager_host: Server = DEFAULT_ACCOUNT_MANAGER
     shortcode: str | None = None
     tenant_id: str | None = None
-    api_backend: Literal["auto", "ocapi"] = "auto"
+    scapi_server: Server | None = None
+    api_backend: Literal["auto", "scapi", "ocapi"] = "auto"
+    search_field_style: Literal["auto", "camel", "snake"] = "auto"
     selfsigned: bool = False
     ca_file: Path | None = None
     timezone: Timezone = "UTC"
     type: Literal["production", "staging", "development", "sandbox"] | None = None
     labels: dict[str, str] = {}
     include_system_jobs: Globs = []
+    requests_per_minute: Annotated[int, Field(ge=1, le=6000)] | None = None
     ocapi: Credentials = Field(default_factory=Credentials)
+    scapi: Credentials = Field(default_factory=Credentials)
     webdav: Credentials = Field(default_factory=Credentials)
+    trigger: Credentials = Field(default_factory=Credentials)
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
         yield from super().contradictions(given)
-        own = given.get("ocapi")
-        client = _fields(own) if _has(_fields(own), "client_id") else given
-        if not _has(client, "client_id"):
-            yield "client_id is missing: the API client made in Account Manager"
-        if not _has(client, "client_secret") and not _has(client, "client_secret_file"):
-            yield "client_secret or client_secret_file is missing"
+        yield from credentials.of_instance(given)
 
 
 class JobSettings(Table):
@@ -185,7 +204,7 @@ class TargetSettings(Table):
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
-        if sum(_has(given, way) for way in ("url", "url_file", "url_env")) != 1:
+        if sum(has(given, way) for way in ("url", "url_file", "url_env")) != 1:
             yield "give exactly one of url, url_file and url_env"
 
 
@@ -216,7 +235,8 @@ class RedactSettings(Table):
 class Settings(Table):
     """All of them, wherever they were read."""
 
-    poll_interval: PositiveDuration = timedelta(seconds=60)
+    poll_interval: PositiveDuration = POLL_INTERVAL
+    idle_poll_interval: PositiveDuration | None = None
     state: StateUrl = Field(default_factory=default_state)
     listen: Listen = "127.0.0.1:9985"
     group_by: list[str] = ["sfcc_instance", "job_id"]
@@ -227,6 +247,8 @@ class Settings(Table):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     log_wait: Duration = timedelta(seconds=30)
+    log_time_limit: LogTimeLimit = timedelta(seconds=60)
+    log_size_limit: LogSizeLimit = 300_000_000
     log_keep: PositiveDuration = timedelta(days=30)
     history_keep: PositiveDuration = timedelta(days=400)
     forget_after: PositiveDuration = timedelta(days=30)
@@ -246,6 +268,9 @@ class Settings(Table):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 yield f"two {what} are named {', '.join(twice)}; give each its own name"
+        poll, idle = (_duration(given.get(name)) for name in ("poll_interval", "idle_poll_interval"))
+        if idle is not None and idle < (poll or POLL_INTERVAL):
+            yield "idle_poll_interval is shorter than poll_interval: it is for when nothing runs or is due"
         count = len(urls) if isinstance(urls := split_urls(given.get("apprise_urls")), list) else 0
         for name in sorted(
             {apprise_name(number) for number in range(1, count + 1)} & set(_names(given.get("targets")))
@@ -253,26 +278,23 @@ class Settings(Table):
             yield f"a target is named {name}, which is the name of one of apprise_urls; give it another"
 
 
+def _duration(value: Any) -> timedelta | None:
+    """None for what is none, as its own check says."""
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError:
+        return None
+
+
 def apprise_name(number: int) -> str:
     """What the targets of `apprise_urls` are called, from 1."""
     return f"apprise-{number}"
 
 
-def _has(given: Mapping[str, Any], name: str) -> bool:
-    return given.get(name) is not None
-
-
-def _fields(table: object) -> Mapping[str, Any]:
-    """Of a table as it was read, or of one that was checked already."""
-    if isinstance(table, Table):
-        return dict(table)
-    return table if isinstance(table, Mapping) else {}
-
-
 def _names(tables: object) -> list[str]:
     if not isinstance(tables, Sequence) or isinstance(tables, str):
         return []
-    names = [_fields(table).get("name") for table in tables]
+    names = [fields_of(table).get("name") for table in tables]
     return [name for name in names if isinstance(name, str)]
 
 

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
+from monitor.settings.kinds import instance_type
 from monitor.settings.model import GroupSettings, InstanceSettings, JobSettings, Settings
 from monitor.settings.schedules import SCHEDULE, schedule_of
-from monitor.sfcc.endpoints import base_url
 
 _JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is")
 _CODES = ("failure_codes", "warn_codes")
 _TEXTS = ("title", "impact", "owner", "runbook", "attach")
 _GLOB = re.compile(r"[*?\[]")
-_SUFFIXES = {"prd": "production", "stg": "staging", "dev": "development"}
-_SANDBOX_HOST = ".dx.commercecloud.salesforce.com"
 
 
 def policy(settings: Settings, instance: InstanceSettings) -> Policy:
@@ -48,31 +45,6 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
     )
 
 
-def instance_type(instance: InstanceSettings) -> str:
-    """As set, else from the tenant's suffix (`_prd`, `_stg`, `_dev`, digits) or the host."""
-    if instance.type is not None:
-        return instance.type
-    host = _host(instance)
-    tenant = (instance.tenant_id or "").replace("-", "_").lower()
-    suffix = tenant.rpartition("_")[2]
-    if host.endswith(_SANDBOX_HOST) or suffix.isdigit():
-        return "sandbox"
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
-    first = re.split(r"[-.]", host)[0]
-    return first if first in {"staging", "development"} else "production"
-
-
-def realm(instance: InstanceSettings) -> str:
-    """From the tenant, else the second label part of a platform host; empty when neither tells."""
-    tenant = (instance.tenant_id or "").replace("-", "_").removeprefix("f_ecom_")
-    if "_" in tenant:
-        return tenant.partition("_")[0]
-    host = _host(instance)
-    parts = host.split(".")[0].split("-")
-    return parts[1] if len(parts) > 2 and host.endswith(".demandware.net") else ""
-
-
 def _is_meant(table: JobSettings | GroupSettings, instance: InstanceSettings) -> bool:
     return fnmatchcase(instance.name, table.instance) and fnmatchcase(
         instance_type(instance), table.instance_type
@@ -82,10 +54,6 @@ def _is_meant(table: JobSettings | GroupSettings, instance: InstanceSettings) ->
 def _matcher(glob: str) -> Callable[[str], object]:
     """Compiled once: the library remembers too few globs for settings that have a table for each job."""
     return re.compile(translate(glob)).match if _GLOB.search(glob) else glob.__eq__
-
-
-def _host(instance: InstanceSettings) -> str:
-    return urlsplit(base_url(instance.server)).hostname or ""
 
 
 def _job_policy(settings: Settings, tables: list[JobSettings], timezone: str) -> JobPolicy:

@@ -13,10 +13,12 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from monitor.settings.credentials import SECRETS
 from monitor.settings.environment import INSTANCE_FIELDS, PREFIX, table_of
 from monitor.settings.model import Settings
+from monitor.settings.outside import Outside
 
-_SECRET = {"client_secret", "password", "url", "url_env", "apprise_urls", "state"}
+_SECRET = {*SECRETS, "url", "url_env", "apprise_urls", "state"}
 _LONGEST_VALUE = 80
 _FIELD_TO_NAME = {"name": "SFCC_INSTANCE"} | {field: name for name, field in INSTANCE_FIELDS.items()}
 _FIELD = re.compile(rf"\b({'|'.join(sorted(_FIELD_TO_NAME, key=len, reverse=True))})\b")
@@ -34,28 +36,28 @@ _WORDS = {
 Place = tuple[str | int, ...]
 
 
-def problems(
-    error: ValidationError, origin: str, names: Collection[str], *, by_environment: bool
-) -> list[str]:
+def problems(error: ValidationError, origin: str, names: Collection[str], outside: Outside) -> list[str]:
     """One line each, in the order of the settings.
 
-    names: the variables that count. by_environment: the instance is that of `SFCC_*`.
+    names: the variables that count. outside: the instance, where it is described there.
     """
     lines = []
     for details in error.errors(include_url=False):
         message = _message(details)
-        if by_environment and details["loc"][:1] == ("instances",):
-            place, message = _named_by_cli(details["loc"], message)
+        if outside.instance is not None and details["loc"][:1] == ("instances",):
+            place, message = _as_spelt(details["loc"], message, outside)
         else:
             place = _place(details["loc"], origin, names)
         lines.append(f"{place}{_value(details)}: {_without_length(message, details['input'])}")
     return lines
 
 
-def _named_by_cli(loc: Place, message: str) -> tuple[str, str]:
-    if loc[-1] in _FIELD_TO_NAME:
-        return _FIELD_TO_NAME[str(loc[-1])], message
-    return "the environment", _FIELD.sub(lambda field: _FIELD_TO_NAME[field.group()], message)
+def _as_spelt(loc: Place, message: str, outside: Outside) -> tuple[str, str]:
+    """By the names of the official command line, in whichever of its two places the field is given."""
+    spelt = _FIELD_TO_NAME | dict(outside.spelt)
+    if loc[-1] in spelt:
+        return spelt[str(loc[-1])], message
+    return outside.origin, _FIELD.sub(lambda field: spelt[field.group()].rpartition(": ")[2], message)
 
 
 def _place(loc: Place, origin: str, names: Collection[str]) -> str:

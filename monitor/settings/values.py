@@ -25,7 +25,7 @@ def _server(value: str) -> str:
     return value
 
 
-def _timezone(value: str) -> str:
+def known_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -72,7 +72,7 @@ _BETWEEN_URLS = re.compile(r"\s*,+\s*(?=[A-Za-z][A-Za-z0-9+.-]*://|$)|,*\s+")
 """Blanks and commas; not a comma within an address, where it separates its recipients."""
 
 Server = Annotated[str, AfterValidator(_server)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
+Timezone = Annotated[str, AfterValidator(known_timezone)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 VariableName = Annotated[str, AfterValidator(_variable)]

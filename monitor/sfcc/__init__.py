@@ -27,6 +27,7 @@ class Page:
     `running`: every run on the page that is active, system jobs included.
     `alive`: those of `seen` that are active and as they were known, and how long they have taken by now.
     `unreadable`: what could not be read, or not all of it; of `executions` and of hits that are none.
+    `reached`: when the page's last row started, wanted or not, where the rows stand in that order.
     """
 
     executions: tuple[Execution, ...]
@@ -34,6 +35,7 @@ class Page:
     running: frozenset[RunId]
     unreadable: tuple[Unreadable, ...] = ()
     alive: Mapping[RunId, timedelta | None] = field(default_factory=dict)
+    reached: datetime | None = None
 
 
 class JobsApi(Protocol):
@@ -47,8 +49,18 @@ class JobsApi(Protocol):
         """Runs that started or ended since then, and whatever is active now, however old."""
         ...
 
-    def between(self, since: datetime, until: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
-        """Runs that started or ended in [since, until), oldest first: for catching up."""
+    def between(
+        self,
+        since: datetime,
+        until: datetime,
+        known: Mapping[RunId, str],
+        *,
+        started_since: datetime | None = None,
+    ) -> Iterator[Page]:
+        """Runs that started or ended in [since, until), oldest first: for catching up.
+
+        `started_since`: without those that started in [since, started_since), which were read before.
+        """
         ...
 
     def execution(self, job_id: str, execution_id: str) -> Execution | None:
@@ -67,10 +79,20 @@ class JobsApi(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How long one log may take, and how much of it may be read through where the end is not to be had
+    in any other way: `log_time_limit` in seconds and `log_size_limit` in bytes, unpacked."""
+
+    seconds: float = 60.0
+    size: int = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class LogFile:
     """A log as read: whole in `head`, or its beginning and its end with `omitted` bytes between.
 
-    An empty `tail` although bytes are omitted: the end could not be reached in time.
+    why: in words, where the end is not there although it was wanted. `tail` is then empty, or the last
+    that could be had.
     """
 
     name: str
@@ -78,11 +100,27 @@ class LogFile:
     tail: bytes = b""
     omitted: int = 0
     size: int | None = None
+    why: str = ""
 
 
 class LogReader(Protocol):
     """Reads job logs; raises `LogError`."""
 
-    def read(self, log_file_path: str, *, head_bytes: int, tail_bytes: int) -> LogFile:
-        """The log, streamed, never more than `head_bytes` + `tail_bytes` of it in memory."""
+    def read(
+        self,
+        log_file_path: str,
+        *,
+        head_bytes: int,
+        tail_bytes: int,
+        limits: ReadLimits = ...,
+        archived: bool = True,
+    ) -> LogFile:
+        """The log, streamed, never more than `head_bytes` + `tail_bytes` of it in memory.
+
+        archived: whether to look for it in `log_archive` too where it is not in its place.
+        """
+        ...
+
+    def since(self, log_file_path: str, offset: int, *, limit: int) -> bytes:
+        """What a growing log has from that byte on, at most `limit` bytes; empty when nothing is new."""
         ...

@@ -22,7 +22,8 @@ from requests.auth import AuthBase
 from monitor.errors import Reason, SfccError
 from monitor.sfcc.endpoints import host_of
 from monitor.sfcc.network import network_error
-from monitor.sfcc.retry import Pace, retrying
+from monitor.sfcc.retry import TRIES, Pace, retrying
+from monitor.sfcc.traffic import Traffic
 
 T = TypeVar("T")
 Count = Callable[[str, str], None]
@@ -107,6 +108,14 @@ class Incoming:
         return bytes(found[:limit])
 
     @property
+    def is_by_the_platform(self) -> bool:
+        """As far as can be told: not a page, a redirect or a kept answer of something in front of it."""
+        is_page = "html" in self.headers.get("Content-Type", "").lower()
+        is_kept = self.headers.get("Age", "0").strip() not in {"", "0"}
+        is_refused = 400 <= self.status < 500
+        return (self.status < 300 or is_refused) and not is_page and not is_kept
+
+    @property
     def date(self) -> datetime | None:
         """The server's time when it answered, in whole seconds."""
         return http_date(self.headers.get("Date"))
@@ -123,7 +132,10 @@ class Http:
         count: Count,
         timeouts: Timeouts | None = None,
         conceal: Callable[[str], str] = str,
+        traffic: Traffic | None = None,
+        known_as: Callable[[SfccError, str], SfccError] = lambda error, _host: error,
     ) -> None:
+        """traffic: of all APIs of the instance; none: nobody counts. known_as: what a failure means here."""
         self.clock_offset: timedelta | None = None
         self._api = api
         self._session = session
@@ -131,6 +143,8 @@ class Http:
         self._count = count
         self._timeouts = timeouts or Timeouts()
         self._conceal = conceal
+        self._traffic = traffic
+        self._known_as = known_as
 
     def ask(
         self,
@@ -139,20 +153,38 @@ class Http:
         read: Callable[[Incoming], T],
         *,
         deadline: float | None = None,
+        once: bool = False,
     ) -> T:
-        """What `read` makes of the answer. `read` raises `SfccError` for an answer it does not take."""
-        return retrying(lambda: self._once(outgoing, auth, read, deadline), self._pace, deadline=deadline)
+        """What `read` makes of the answer. `read` raises `SfccError` for an answer it does not take.
+
+        deadline: by the monotonic clock, of all tries, in place of the usual time for an answer.
+        once: never again by itself, for what must not be done twice.
+        """
+        tries = 1 if once else TRIES
+        if self._traffic is not None:
+            self._traffic.check(self._api, host_of(outgoing.url))
+            tries = 1 if self._traffic.cautious else tries
+        return retrying(
+            lambda: self._once(outgoing, auth, read, deadline), self._pace, deadline=deadline, tries=tries
+        )
 
     def _once(
         self, outgoing: Outgoing, auth: AuthBase, read: Callable[[Incoming], T], deadline: float | None
     ) -> T:
+        if self._traffic is not None:
+            self._traffic.admit()
         try:
             result = self._exchange(outgoing, auth, read, deadline)
-        except SfccError as error:
+        except SfccError as failure:
+            error = self._known_as(failure, host_of(outgoing.url))
             self._count(self._api, error.reason.value)
+            if self._traffic is not None and error.retry_after is not None:
+                self._traffic.told(self._api, error.retry_after)
             error.args = (self._conceal(str(error)),)
-            raise
+            raise error from failure.__cause__
         self._count(self._api, "ok")
+        if self._traffic is not None:
+            self._traffic.succeeded(self._api)
         return result
 
     def _exchange(
@@ -160,9 +192,7 @@ class Http:
     ) -> T:
         host = host_of(outgoing.url)
         began = self._pace.monotonic()
-        until = began + self._timeouts.total
-        if deadline is not None:
-            until = min(until, deadline)
+        until = began + self._timeouts.total if deadline is None else deadline
         try:
             response = self._session.request(
                 outgoing.method,
@@ -181,11 +211,13 @@ class Http:
         with closing(response):
             incoming = Incoming(response, host, until, self._pace)
             self._learn_clock(incoming, self._pace.monotonic() - began)
+            if self._traffic is not None:
+                self._traffic.heard(self._api, incoming.headers)
             return read(incoming)
 
     def _learn_clock(self, incoming: Incoming, took: float) -> None:
         date, now = incoming.date, self._pace.now()
-        if date is None or took > SLOW_ANSWER or incoming.status >= 500:  # a proxy's page
+        if date is None or took > SLOW_ANSWER or not incoming.is_by_the_platform:
             return
         # What was seen never steps back: one absurd date, once believed, would blind the monitor for good.
         if date.year in THIS_CENTURY and (abs(date - now) <= CLOCKS_APART or now < NO_CLOCK):

@@ -1,23 +1,29 @@
 """A job's log as a file small enough to send: decoded, masked, cut, with a line where something is missing.
 
 Pure; knows nothing of where logs come from, nor which of their lines matter. A log is megabytes: each step
-lets go of what it was given, so that no more than two copies of the text are there at a time.
+lets go of what it was given, so that no more than two copies of the text are there at a time. The separate
+logs of imports become sections at the end of the same file: many channels take one file with a message.
 """
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from monitor.masking import Mask
 from monitor.sfcc import LogFile
+from monitor.sfcc.importlog import import_lines, import_logs
 from monitor.sfcc.loglines import telling_lines
 
-__all__ = ["MAX_STORED", "JobLog", "assemble", "telling_lines"]
+__all__ = ["MAX_STORED", "JobLog", "assemble", "telling_lines", "with_imports"]
 
 MAX_STORED = 1024 * 1024  # bytes of the compressed file: what the state keeps and mails take
+IMPORT_STORED = 128 * 1024  # of them for each import log
+SEAM = 4 * 1024  # bytes more than its parts that a compressed file may have
+LINES = 12  # telling lines of a file, those of imports included
 SHRINK = 0.7  # of the longer half in each attempt to get below the limit
 PIECE = 64 * 1024  # characters compressed at a time
 BROKEN = 8192  # bytes of an endless line at the gap: longer than any secret that may be cut in two there
@@ -25,51 +31,95 @@ BROKEN = 8192  # bytes of an endless line at the gap: longer than any secret tha
 
 @dataclass(frozen=True, slots=True)
 class JobLog:
-    """A log fit to leave. `note` says what was cut and masked, and is empty where nothing was."""
+    """A log fit to leave. `note` says what was cut and masked, and is empty where nothing was.
+
+    imports: paths of the separate logs it names, which are not read yet.
+    """
 
     name: str
     content: bytes
     lines: tuple[str, ...]
     note: str
     masked: int
+    imports: tuple[str, ...] = ()
 
 
-def assemble(log: LogFile, mask: Mask, *, job_id: str | None = None, max_stored: int = MAX_STORED) -> JobLog:
-    """The log as a file to keep and to send: decoded, masked, cut, with a line where something is missing."""
-    size = len(log.head) + log.omitted + len(log.tail)
+def assemble(
+    log: LogFile,
+    mask: Mask,
+    *,
+    job_id: str | None = None,
+    max_stored: int = MAX_STORED,
+    is_import: bool = False,
+) -> JobLog:
+    """The log as a file to keep and to send: decoded, masked, cut, with a line where something is missing.
+
+    Leaves room for the import logs it names. is_import: it is one of those, and tells of data.
+    """
+    name, why, size = log.name, log.why, len(log.head) + log.omitted + len(log.tail)
     if not size:
-        return JobLog(log.name, b"", (), "the log is empty", 0)
-    name = log.name
+        return JobLog(name, b"", (), "the log is empty", 0)
+    imports = () if is_import else import_logs(log)
+    room = max_stored - (len(imports) * IMPORT_STORED + SEAM if imports else 0)
     file, masked = _masked(log, mask, size)
     del log  # megabytes that are not needed any more, where the caller keeps them not either
-    file = _fitted(file, max_stored)
+    file = _fitted(file, min(room, IMPORT_STORED) if is_import else room)
+    tell = import_lines if is_import else partial(telling_lines, job_id=job_id)
     return JobLog(
         name=name,
         content=_content(file),
-        lines=tuple(telling_lines(*file.parts, job_id=job_id)),
-        note="; ".join(filter(None, (_cut_note(file, size), _masked_note(masked)))),
+        lines=tuple(tell(*file.parts)),
+        note="; ".join(filter(None, (_cut_note(file, size), why, _masked_note(masked)))),
         masked=masked,
+        imports=imports,
     )
+
+
+def with_imports(made: JobLog, imports: Sequence[JobLog], missing: Sequence[str] = ()) -> JobLog:
+    """With the import logs as its last sections; missing: why there are fewer than it names, in words."""
+    content, lines, notes = io.BytesIO(), [line for one in imports for line in _titled(one)], [made.note]
+    content.write(made.content)
+    for one in imports:
+        content.write(f"\n===== {one.name} =====\n".encode())
+        content.write(one.content)
+        notes.append(f"with {one.name}" + (f" ({one.note})" if one.note else ""))
+    return replace(
+        made,
+        content=content.getvalue(),
+        lines=(*made.lines[: max(LINES - len(lines), 1)], *lines)[:LINES],
+        note="; ".join(filter(None, (*notes, *missing))),
+        masked=made.masked + sum(one.masked for one in imports),
+        imports=(),
+    )
+
+
+def _titled(made: JobLog) -> Sequence[str]:
+    return (f"{made.name}:", *made.lines[: LINES // 3]) if made.lines else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """What is kept of a log; `missing` counts the bytes between head and tail, `unread` says why."""
+    """What is kept of a log; `missing` counts the bytes between head and tail.
+
+    why: in words, where the log went on after all of this.
+    """
 
     head: str
     tail: str
     missing: int
-    unread: bool
+    why: str
 
     @property
-    def parts(self) -> tuple[str, str, str]:
+    def parts(self) -> tuple[str, ...]:
         """With a line in the place of what is not there; each ends where a line does."""
-        if not self.missing:
-            return self.head, "", self.tail
-        why = ": its end could not be read in time" if self.unread else ""
-        before = "" if not self.head or self.head.endswith("\n") else "\n"
-        marker = f"{before}[… {_amount(self.missing)} left out by the monitor{why} …]\n"
-        return self.head, marker, self.tail
+        because = f": {self.why}" if self.why else ""
+        gap = end = ""
+        if self.missing:
+            reason = because if not self.tail else ""
+            gap = f"{_break(self.head)}[… {_amount(self.missing)} left out by the monitor{reason} …]\n"
+        if self.why and (self.tail or not self.missing):
+            end = f"{_break(self.tail or self.head)}[… the rest left out by the monitor{because} …]\n"
+        return self.head, gap, self.tail, end
 
     def shrunk(self) -> _Cut:
         """Shorter by a part of its longer half; at line ends where there are some."""
@@ -81,7 +131,7 @@ class _Cut:
         else:
             tail = _from_line_start(tail[len(tail) - int(len(tail) * SHRINK) :])
         gone = _size(self.head) + _size(self.tail) - _size(head) - _size(tail)
-        return _Cut(head, tail, self.missing + gone, self.unread)
+        return _Cut(head, tail, self.missing + gone, self.why)
 
 
 def _masked(log: LogFile, mask: Mask, size: int) -> tuple[_Cut, int]:
@@ -89,7 +139,11 @@ def _masked(log: LogFile, mask: Mask, size: int) -> tuple[_Cut, int]:
     missing = size - len(head_bytes) - len(tail_bytes)
     head, in_head = mask(_decode(head_bytes))
     tail, in_tail = mask(_decode(tail_bytes))
-    return _Cut(head, tail, missing, unread=bool(log.omitted and not log.tail)), in_head + in_tail
+    return _Cut(head, tail, missing, log.why), in_head + in_tail
+
+
+def _break(text: str) -> str:
+    return "" if not text or text.endswith("\n") else "\n"
 
 
 def _fitted(file: _Cut, max_stored: int) -> _Cut:

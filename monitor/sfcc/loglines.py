@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+from monitor.sfcc import LogFile
+
 TRACE_LINES = 3
 DATA_ERRORS = 4
 STEPS = 100  # of which the last trace is kept: a job has a dozen
@@ -25,6 +27,8 @@ THREAD = re.compile(r"SystemJobThread\|\d+\|[^|\s]+(?:\|(\S+))?\s+")
 LEFT_OUT = re.compile(r"\[… .* left out by the monitor.*…\]")
 SUMMARY = re.compile(r"finished with status \[|completed with status \[|^Step \[.*\] failed\b", re.IGNORECASE)
 DATA_ERROR = re.compile(r"\bDATAERROR\b")
+END = re.compile(rb"Execution of job\b[^\n]*\b(?:finished|completed|failed|aborted)\b", re.IGNORECASE)
+END_BYTES = 8192  # from the last one backwards, in which the line with the end is looked for
 CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|'[^']*'|\"[^\"]*\"", re.IGNORECASE)
 
 
@@ -38,7 +42,12 @@ def telling_lines(*texts: str, job_id: str | None = None, limit: int = 12, width
     for entry in _entries(texts, _threads(job_id)):
         found.add(entry)
     told = found.told() if found.counts else _last_lines(texts, limit)
-    return [_short(line, width, times) for line, times in told]
+    return [shortened(line, width, times) for line, times in told]
+
+
+def says_it_ended(log: LogFile) -> bool:
+    """Whether the log has the line that a run leaves at its end; or its end is not to be had anyway."""
+    return bool(log.why) or END.search((log.tail or log.head)[-END_BYTES:]) is not None
 
 
 @dataclass(slots=True)
@@ -135,7 +144,7 @@ def _entries(texts: Sequence[str], threads: Sequence[re.Pattern[str]]) -> Iterat
     """Those that are errors."""
     entry: _Entry | None = None
     within = False
-    for line in chain.from_iterable(map(_lines, texts)):
+    for line in chain.from_iterable(map(lines_of, texts)):
         match = PREFIX.match(line)
         if match is not None:
             if entry is not None:
@@ -163,7 +172,7 @@ def _error(match: re.Match[str], threads: Sequence[re.Pattern[str]]) -> _Entry |
     return entry if is_error or DATA_ERROR.search(entry.text) else None
 
 
-def _lines(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Iterator[str]:
     """As `split` has them, one at a time."""
     start = 0
     while (end := text.find("\n", start)) >= 0:
@@ -176,7 +185,7 @@ def _last_lines(texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
     """Without blank ones; lines repeated one after another are one with a count."""
     found: deque[tuple[str, int]] = deque(maxlen=limit)
     key: str | None = None
-    for line in chain.from_iterable(map(_lines, texts)):
+    for line in chain.from_iterable(map(lines_of, texts)):
         if not line.strip():
             continue
         before, key = key, CHANGING.sub("#", line.strip()[:KEY])
@@ -187,7 +196,7 @@ def _last_lines(texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
     return list(found)
 
 
-def _short(line: str, width: int, times: int) -> str:
+def shortened(line: str, width: int, times: int) -> str:
     """Fit for a message: printable, not too long, and with how often it came."""
     count = f" … \N{MULTIPLICATION SIGN}{times}" if times > 1 else ""
     begin = "".join(char if char.isprintable() else " " for char in line[: width * 2].expandtabs(2)).rstrip()

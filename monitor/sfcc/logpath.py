@@ -3,6 +3,9 @@
 Pure. The path is taken apart, each part is judged, and the address is put together anew, so nothing in it
 can change the host, climb out of the folders of logs or become a query. A part is judged in every reading a
 server might give it: decoded any number of times, and with characters that only look like others.
+
+What nobody says is tried: whether a percent sign in the field is one of the name or of an address, and where
+a log goes that is moved to `log_archive` after three days.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import quote, unquote
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from monitor.errors import LogError, Reason
 
@@ -27,12 +30,16 @@ LIKE_DOTS = str.maketrans(
 SHORT_ESCAPE = re.compile("%u([0-9a-fA-F]{4})")
 WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/|//|\\\\", re.IGNORECASE)
 LONGEST = 4000
+LEGACY_FOLDER = ("Impex", "log")  # of a bare name, as the field `log_file_name` of old versions has it
+ARCHIVE = "log_archive"
+PORTS = {"http": 80, "https": 443}
 
 
 def log_parts(log_file_path: str) -> tuple[str, ...]:
     """Folders and name below `Sites`, unencoded; raises `LogError`.
 
-    With and without `/Sites/` in front, in any case, as different versions write it.
+    With and without `/Sites/` in front, in any case, as different versions write it; a full WebDAV path;
+    a bare name.
     """
     if not log_file_path.strip():
         raise LogError(Reason.NOT_FOUND, "no log: the platform names none for this run")
@@ -40,6 +47,8 @@ def log_parts(log_file_path: str) -> tuple[str, ...]:
         raise _odd(log_file_path)
     rest = PREFIX.sub("", log_file_path, count=1) if PREFIX.match(log_file_path) else log_file_path
     parts = tuple(rest.removeprefix("/").split("/"))
+    if len(parts) == 1 and parts[0] == log_file_path and parts[0].lower().endswith(".log"):
+        parts = (*LEGACY_FOLDER, *parts)
     if not all(_is_plain(part) for part in parts):
         raise _odd(log_file_path)
     folders = tuple(part.lower() for part in parts[:-1])
@@ -51,6 +60,46 @@ def log_parts(log_file_path: str) -> tuple[str, ...]:
 def log_url(base: str, parts: tuple[str, ...]) -> str:
     """`base` is the server's URL; every part is percent-encoded, `?`, `#` and `%` included."""
     return base + ROOT + "/".join(quote(part, safe="") for part in parts)
+
+
+def spellings(parts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The path as it is given, then as it was meant if its percent signs are those of an address."""
+    decoded = tuple(map(unquote, parts))
+    return tuple(dict.fromkeys((parts, decoded)))
+
+
+def archives(parts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Where a log may lie packed once it is moved away; nothing but the logs' own folder has an archive.
+
+    Always in the same order, whatever the path, so that the place that proved right can be remembered.
+    """
+    top, *folders, name = parts
+    if top.lower() != "logs":
+        return ()
+    packed = f"{name}.gz"
+    return (
+        (top, ARCHIVE, *folders, packed),
+        (top, *folders, ARCHIVE, packed),
+        (top, *folders[:1], ARCHIVE, packed),
+    )
+
+
+def redirected(base: str, location: str, at: str) -> str | None:
+    """Where a redirect of a log leads, if that is a log of the same server; None for any other address.
+
+    at: what was asked for. The answer is put together anew, like any other address.
+    """
+    try:
+        to, home = urlsplit(urljoin(at, location)), urlsplit(base)
+        if _server(to) != _server(home) or "@" in to.netloc or to.query or not to.path.startswith(ROOT):
+            return None
+        return log_url(base, log_parts(unquote(to.path, errors="strict")))
+    except (ValueError, LogError):
+        return None
+
+
+def _server(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or PORTS.get(url.scheme)
 
 
 def _is_plain(part: str) -> bool:

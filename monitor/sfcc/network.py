@@ -51,6 +51,20 @@ TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
 )
 """First match wins: some kinds are kinds of others further down."""
 
+KINDS = {
+    "RemoteDisconnected": "closed without an answer",
+    "IncompleteRead": "ended amid an answer",
+    "SSLEOFError": "closed amid TLS, as by one that wants a client certificate",
+}
+
+
+UNREACHABLE = (
+    urllib3.exceptions.NameResolutionError,
+    socket.gaierror,
+    ConnectionRefusedError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+
 
 def network_error(error: BaseException, host: str) -> SfccError:
     """The same trouble as an `SfccError`; `host` is what the text calls the server."""
@@ -70,6 +84,14 @@ def network_error(error: BaseException, host: str) -> SfccError:
     return SfccError(reason, text.format(host=host, cause=_cause(chain), sandbox=sandbox), retryable=True)
 
 
+def is_unreachable(error: SfccError) -> bool:
+    """Whether the host has no name, or nothing there took the connection: the server itself, not a proxy."""
+    chain = tuple(_chain(error))
+    return any(isinstance(link, UNREACHABLE) for link in chain) and not any(
+        isinstance(link, urllib3.exceptions.ProxyError) for link in chain
+    )
+
+
 def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> SfccError:
     return SfccError(
         Reason.NETWORK,
@@ -81,11 +103,9 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> SfccError:
 def _cause(chain: tuple[BaseException, ...]) -> str:
     """The operating system's words where there are some, else the kind of the innermost error."""
     for link in reversed(chain):
-        if isinstance(link, OSError) and link.errno:
+        if isinstance(link, OSError) and link.errno and not isinstance(link, ssl.SSLError):
             return os.strerror(link.errno)
-    return {"RemoteDisconnected": "closed without an answer", "IncompleteRead": "ended amid an answer"}.get(
-        type(chain[-1]).__name__, type(chain[-1]).__name__
-    )
+    return KINDS.get(type(chain[-1]).__name__, type(chain[-1]).__name__)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -32,7 +32,7 @@ class Pace:
     jitter: Callable[[], float]
 
 
-def retrying(attempt: Callable[[], T], pace: Pace, *, deadline: float | None = None) -> T:
+def retrying(attempt: Callable[[], T], pace: Pace, *, deadline: float | None = None, tries: int = TRIES) -> T:
     """The first result; raises the last `SfccError`. `deadline`: by `monotonic`, no try begins after it."""
     last_start = pace.monotonic() + ENOUGH
     if deadline is not None:
@@ -42,7 +42,7 @@ def retrying(attempt: Callable[[], T], pace: Pace, *, deadline: float | None = N
         try:
             return attempt()
         except SfccError as error:
-            pause = _pause(error, tried, pace.jitter())
+            pause = _pause(error, tried, tries, pace.jitter())
             if pause is None or waited + pause > PATIENCE or pace.monotonic() + pause >= last_start:
                 raise
         pace.sleep(pause)
@@ -50,9 +50,9 @@ def retrying(attempt: Callable[[], T], pace: Pace, *, deadline: float | None = N
     raise AssertionError("unreachable")
 
 
-def _pause(error: SfccError, tried: int, jitter: float) -> float | None:
+def _pause(error: SfccError, tried: int, tries: int, jitter: float) -> float | None:
     """Seconds before the next try; None when there is none."""
-    if not error.retryable or tried >= TRIES:
+    if not error.retryable or tried >= tries:
         return None
     if error.retry_after is None:
         return 2.0 ** (tried - 1) * (0.5 + jitter)

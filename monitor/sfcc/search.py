@@ -17,6 +17,8 @@ FLOOR = timedelta(minutes=5)
 
 Query = Mapping[str, Any]
 
+ORDER: tuple[Query, ...] = ({"field": "start_time", "sort_order": "asc"},)
+
 
 def recent_forms(since: datetime) -> tuple[tuple[Query, ...], ...]:
     """Three ways to ask for what began or ended since then and for what is active, best first.
@@ -42,16 +44,37 @@ def between_forms(since: datetime, until: datetime) -> tuple[tuple[Query, ...], 
     return (_filtered(either),), (_filtered(began),)
 
 
+def resumed_forms(since: datetime, until: datetime, started_since: datetime) -> tuple[tuple[Query, ...], ...]:
+    """`between_forms` without what started in [since, started_since): of that the end is read already.
+
+    Three ways, best first. What ended in [since, until) without having started in it is few: runs that had
+    begun before, and runs that never did. The second way loses the latter where they stand last in the order.
+    """
+    ended = _range("end_time", {"from": _instant(since), "to": _instant(until), "to_inclusive": False})
+    started = _range("start_time", {"from": _instant(since)})
+    not_started = {"bool_filter": {"operator": "not", "filters": [started]}}
+    others = {"bool_filter": {"operator": "and", "filters": [ended, not_started]}}
+    bounds = {"from": _instant(started_since), "to": _instant(until), "to_inclusive": False}
+    rest = {"bool_filter": {"operator": "or", "filters": [_range("start_time", bounds), others]}}
+    return (_filtered(rest),), *between_forms(started_since, until)
+
+
 def active_query() -> Query:
     """What is going on, whenever it began: a pending run may have no start time at all."""
     words = [word.upper() for word in ACTIVE_WORDS]  # the search knows them in upper case only
     return {"term_query": {"fields": ["status"], "operator": "one_of", "values": words}}
 
 
+def began_since(at: datetime) -> Query:
+    """Whatever has a start time from then on."""
+    return _filtered(_range("start_time", {"from": _instant(at)}))
+
+
 def request(query: Query, start: int) -> Query:
+    """As OCAPI takes it."""
     return {
         "query": query,
-        "sorts": [{"field": "start_time", "sort_order": "asc"}],
+        "sorts": list(ORDER),
         "select": "(**)",
         "count": COUNT,
         "start": start,

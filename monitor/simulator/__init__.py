@@ -9,7 +9,7 @@ to test proves nothing.
 """
 
 from monitor.simulator.account_manager import AccountManager
-from monitor.simulator.caller import Caller
+from monitor.simulator.caller import Caller, ScapiCaller
 from monitor.simulator.clock import Clock, ManualClock, ScaledClock
 from monitor.simulator.exchange import Content, Mishap, Request, RequestRecord, Response
 from monitor.simulator.execution import Execution
@@ -20,8 +20,11 @@ from monitor.simulator.model import (
     DEMO_ACCESS_KEY,
     DEMO_CLIENT_ID,
     DEMO_CLIENT_SECRET,
+    DEMO_ORGANIZATION,
+    DEMO_SCOPES,
     DEMO_USER,
     FAILED,
+    LOG_ARCHIVES,
     OK,
     JobSpec,
     Outcome,
@@ -39,8 +42,11 @@ __all__ = [
     "DEMO_ACCESS_KEY",
     "DEMO_CLIENT_ID",
     "DEMO_CLIENT_SECRET",
+    "DEMO_ORGANIZATION",
+    "DEMO_SCOPES",
     "DEMO_USER",
     "FAILED",
+    "LOG_ARCHIVES",
     "OK",
     "SCENARIOS",
     "AccountManager",
@@ -63,6 +69,7 @@ __all__ = [
     "Retry",
     "Run",
     "ScaledClock",
+    "ScapiCaller",
     "Simulator",
     "StepSpec",
     "World",

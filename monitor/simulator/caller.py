@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from monitor.simulator.account_manager import TENANT_SCOPE
 from monitor.simulator.exchange import Request, Response
 from monitor.simulator.handler import handle
 from monitor.simulator.model import DEMO_CLIENT_ID
@@ -55,6 +56,34 @@ class Caller:
         return self.call(method, ROOT + quote(path.removeprefix("/Sites")), headers=headers)
 
 
-def _fresh(world: World) -> str:
+class ScapiCaller(Caller):
+    """The same over SCAPI: its token is the demo's with `scope` and the scope of the world's tenant."""
+
+    def __init__(
+        self, world: World, *, authorization: str | None = None, scope: str = "sfcc.jobs.rw"
+    ) -> None:
+        tenant = f"{TENANT_SCOPE}{world.tenant}"
+        fresh = _fresh(world, f"{scope} {tenant}") if authorization is None else authorization
+        super().__init__(world, authorization=fresh)
+
+    def post(self, resource: str, document: Any) -> Response:
+        """`resource` is below the organization, e.g. `/job-execution-search`."""
+        body = json.dumps(document).encode()
+        return self.call("POST", self._root() + resource, body, {"Content-Type": "application/json"})
+
+    def search(self, query: Any = None, **more: Any) -> Response:
+        """All executions by default; `more` are limit, offset, sorts."""
+        wanted = {"matchAllQuery": {}} if query is None else query
+        return self.post("/job-execution-search", {"query": wanted, **more})
+
+    def execution(self, job_id: str, execution_id: str, method: str = "GET") -> Response:
+        path = f"/jobs/{quote(job_id, safe='')}/executions/{quote(execution_id, safe='')}"
+        return self.call(method, self._root() + path)
+
+    def _root(self) -> str:
+        return f"/operation/jobs/v1/organizations/{self.world.organization}"
+
+
+def _fresh(world: World, scope: str = "mail") -> str:
     with world.lock:
-        return f"Bearer {world.account_manager.issue(DEMO_CLIENT_ID)}"
+        return f"Bearer {world.account_manager.issue(DEMO_CLIENT_ID, scope)}"

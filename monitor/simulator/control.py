@@ -3,25 +3,31 @@
 GET  state                 what the time is, what is planned to go wrong, what was asked
 POST faults                {"api": "search", "kind": "throttle", "n": 3, "retry_after": 5}
 DELETE faults              everything works again
+POST quirks                {"search_fields": "snake", "load": 85}
 POST fail/JOB              the job fails now
 POST start/JOB             the job starts, as if by a user
 """
 
 import json
 from collections import Counter
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
 from monitor.simulator.exchange import JSON, Request, Response, json_response
 from monitor.simulator.instant import iso
-from monitor.simulator.model import OK
+from monitor.simulator.model import OK, Quirks
 from monitor.simulator.world import World
 
 ROOT = "/__simulator__/"
+_JSON = {str, int, bool, type(None)}
 KINDS = (
     "throttle",
     "unavailable",
     "gateway_timeout",
     "server_error",
+    "maintenance",
+    "asleep",
+    "storefront",
     "html",
     "empty",
     "truncated",
@@ -47,6 +53,8 @@ def respond(world: World, request: Request) -> Response:  # noqa: PLR0911 - a ta
         case "DELETE", "faults":
             world.faults.clear()
             return json_response(200, {"faults": []})
+        case "POST", "quirks":
+            return _set_quirks(world, request)
         case "POST", "fail" | "start" if not world.has_job(job_id):
             return _wrong(404, f"no job {job_id!r}; there are: {', '.join(_job_ids(world))}")
         case "POST", "fail":
@@ -54,7 +62,7 @@ def respond(world: World, request: Request) -> Response:  # noqa: PLR0911 - a ta
         case "POST", "start":
             run = world.start(job_id, user_login="operator@example.com", outcome=OK)
             return json_response(200, run.document())
-    return _wrong(404, "use GET state, POST or DELETE faults, POST fail/JOB, POST start/JOB")
+    return _wrong(404, "use GET state, POST or DELETE faults, POST quirks, POST fail/JOB, POST start/JOB")
 
 
 def _state(world: World) -> JSON:
@@ -64,6 +72,7 @@ def _state(world: World) -> JSON:
         "jobs": _job_ids(world),
         "executions": len(world.history),
         "faults": world.faults.planned(),
+        "quirks": _quirks(world),
         "requests": dict(sorted(asked.items())),
     }
 
@@ -82,6 +91,52 @@ def _add_fault(world: World, request: Request) -> Response:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return _wrong(400, f'{error}; an example: {{"api": "search", "kind": "throttle", "n": 3}}')
     return json_response(200, {"faults": world.faults.planned()})
+
+
+def _quirks(world: World) -> JSON:
+    return {name: getattr(world.quirks, name) for name in _plain()}
+
+
+def _plain() -> dict[str, Any]:
+    """Quirks that can be written in JSON, and of which kind each is."""
+    kinds = get_type_hints(Quirks)
+    return {
+        name: kind for name, kind in kinds.items() if get_origin(kind) is Literal or _types(kind) <= _JSON
+    }
+
+
+def _types(kind: Any) -> set[type]:
+    return set(get_args(kind) or (kind,))
+
+
+def _set_quirks(world: World, request: Request) -> Response:
+    known = _plain()
+    try:
+        wanted = json.loads(request.body or b"{}").items()
+    except (ValueError, AttributeError) as error:
+        return _wrong(400, f'{error}; an example: {{"search_fields": "snake"}}')
+    for name, value in wanted:
+        if name not in known:
+            return _wrong(400, f"no quirk {name!r}; there are: {', '.join(sorted(known))}")
+        if not _fits(value, known[name]):
+            return _wrong(400, f"{name}: not {value!r}, but {_words(known[name])}")
+    for name, value in wanted:
+        setattr(world.quirks, name, value)
+    return json_response(200, {"quirks": _quirks(world)})
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Of the kinds that quirks have: words of a Literal, or types with or without None."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    return type(value) in _types(kind)
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    names = (each.__name__ for each in _types(kind))
+    return " or ".join(sorted({"NoneType": "null"}.get(name, name) for name in names))
 
 
 def _wrong(status: int, message: str) -> Response:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 JSON = dict[str, Any]
 
+PROBLEMS = "https://api.commercecloud.salesforce.com/documentation/error/v1/errors/"
+
 
 class Mishap(StrEnum):
     RESET = "reset"  # the connection is reset before a byte is sent
@@ -81,7 +83,8 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """What was asked, for assertions; `body` is kept for searches only."""
+    """What was asked, for assertions; `body` is kept for searches only, of `Authorization` whether there was
+    one. `backend` is "ocapi" or "scapi", and empty for what is neither."""
 
     at: datetime
     api: str
@@ -89,11 +92,23 @@ class RequestRecord:
     path: str
     status: int
     body: bytes = b""
+    backend: str = ""
+    correlation_id: str = ""
+    authorized: bool = False
 
 
 def json_response(status: int, document: JSON, headers: Mapping[str, str] | None = None) -> Response:
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     return Response(status, {"Content-Type": "application/json;charset=UTF-8", **(headers or {})}, body)
+
+
+def problem_response(
+    status: int, kind: str, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An `application/problem+json`, as SCAPI refuses; `kind` is the last part of its type."""
+    document = {"title": title, "type": PROBLEMS + kind, "detail": detail}
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return Response(status, {"Content-Type": "application/problem+json", **(headers or {})}, body)
 
 
 def html_response(

@@ -78,6 +78,7 @@ class Execution:
     has_log: bool = True
     log: bytes | Content | None = None  # in place of the text that is told from the run
     log_archived: bool = False
+    import_logs: list[tuple[int, str]] = field(default_factory=list)  # since when, and the path
     touched: int = 0
 
     @property

@@ -11,17 +11,21 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from monitor.simulator.exchange import Mishap, Response, html_response
+from monitor.simulator.exchange import Mishap, Response, html_response, problem_response
 from monitor.simulator.instant import http_date, to_ms
 
-APIS = ("token", "search", "execution", "start", "webdav", "*")
+# One of the two APIs, or a resource of either, or of one: "scapi search".
+APIS = (
+    *("token", "search", "execution", "start", "webdav", "ocapi", "scapi", "*"),
+    *(f"{backend} {api}" for backend in ("ocapi", "scapi") for api in ("search", "execution", "start")),
+)
 
 
 @dataclass(slots=True)
 class Fault:
     """`n` None: until cleared. `after`: so many requests pass first. `replaces`: the API is not asked, and
-    `spoil` makes the answer. `revokes`: every token ends before the API is asked. `spoil` gives back the
-    response itself where there is nothing to spoil."""
+    `spoil` makes the answer, where it is SCAPI's `problem`, if there is one. `revokes`: every token ends
+    before the API is asked. `spoil` gives back the response itself where there is nothing to spoil."""
 
     api: str
     name: str
@@ -32,6 +36,10 @@ class Fault:
     after: int = 0
     probability: float = 1.0
     asked: int = 0
+    problem: Response | None = None
+
+    def meant_for(self, api: str, backend: str) -> bool:
+        return self.api in {"*", api} or (backend != "" and self.api in {backend, f"{backend} {api}"})
 
 
 class Faults:
@@ -43,7 +51,7 @@ class Faults:
         self.done: list[str] = []  # what was acted out: "search throttle"
 
     def throttle(self, api: str = "*", *, retry_after: int | datetime | None = 5, **when: Any) -> None:
-        self._answer(api, "throttle", html_response(429, "Too Many Requests", "", _retry(retry_after)), when)
+        self._refuse(api, "throttle", (429, "Too Many Requests"), when, _retry(retry_after))
 
     def unavailable(
         self, api: str = "*", *, load: int | None = None, retry_after: int | None = None, **when: Any
@@ -51,13 +59,33 @@ class Faults:
         """503; with `load` (0 to 100) the headers of load shedding."""
         status = {} if load is None else {"sfdc_load": str(load), "sfdc_load_status": "THROTTLE"}
         headers = {**status, **_retry(retry_after)}
-        self._answer(api, "unavailable", html_response(503, "Service Unavailable", "", headers), when)
+        self._refuse(api, "unavailable", (503, "Service Unavailable"), when, headers)
 
     def gateway_timeout(self, api: str = "*", **when: Any) -> None:
-        self._answer(api, "gateway_timeout", html_response(504, "Gateway Timeout"), when)
+        self._refuse(api, "gateway_timeout", (504, "Gateway Timeout"), when)
 
     def server_error(self, api: str = "*", **when: Any) -> None:
-        self._answer(api, "server_error", html_response(500, "Internal Server Error"), when)
+        self._refuse(api, "server_error", (500, "Internal Server Error"), when)
+
+    def maintenance(self, api: str = "*", *, retry_after: int | None = None, **when: Any) -> None:
+        """503 that says why: a header, and of SCAPI a problem of a type of its own."""
+        page = html_response(503, "Maintenance", "The instance is under maintenance.", _UNDER_MAINTENANCE)
+        problem = problem_response(
+            503, "maintenance", "Maintenance", "The system is under maintenance.", _UNDER_MAINTENANCE
+        )
+        later = _retry(retry_after)
+        page, problem = (replace(each, headers={**each.headers, **later}) for each in (page, problem))
+        self._answer(api, "maintenance", page, when, problem)
+
+    def asleep(self, api: str = "*", *, status: int = 503, **when: Any) -> None:
+        """A sandbox that is stopped, which answers with a page of the platform: 503, or 413."""
+        title = {413: "Request Entity Too Large"}.get(status, "Service Unavailable")
+        page = html_response(status, title, "The sandbox is stopped. Start it to use it.")
+        self._answer(api, "asleep", page, when)
+
+    def storefront(self, api: str = "*", *, status: int = 404, **when: Any) -> None:
+        """The page of a shop: what answers where a vanity host was given in place of the instance's."""
+        self._answer(api, "storefront", replace(_SHOP, status=status), when)
 
     def html(self, api: str = "*", **when: Any) -> None:
         """200, but a page for people where a document was due."""
@@ -106,19 +134,20 @@ class Faults:
     def planned(self) -> list[str]:
         return [f"{fault.api} {fault.name}" for fault in self._plan]
 
-    def pick(self, api: str) -> Fault | None:
+    def pick(self, api: str, backend: str = "") -> Fault | None:
         """The fault that strikes this request, if any; counts it."""
         for fault in self._plan:
-            if fault.api in {"*", api} and self._strikes(fault):
+            if fault.meant_for(api, backend) and self._strikes(fault):
                 if fault.n is not None:
                     fault.n -= 1
                 self._plan = [kept for kept in self._plan if kept.n != 0]
                 return fault
         return None
 
-    def strike(self, fault: Fault, api: str, response: Response) -> Response:
+    def strike(self, fault: Fault, api: str, response: Response, backend: str = "") -> Response:
         """The response as the fault has it; in `done` it stands only where that made a difference."""
-        spoilt = fault.spoil(response)
+        own = fault.problem if backend == "scapi" else None
+        spoilt = fault.spoil(response) if own is None else own
         if fault.revokes or spoilt is not response:
             self.done.append(f"{api} {fault.name}")
         return spoilt
@@ -130,8 +159,29 @@ class Faults:
         dice = blake2b(f"{self._seed}|{fault.name}|{fault.asked}".encode(), digest_size=4).digest()
         return int.from_bytes(dice, "big") / 2**32 < fault.probability
 
-    def _answer(self, api: str, name: str, answer: Response, when: Mapping[str, Any]) -> None:
-        self._add(Fault(api, name, lambda _response: answer, replaces=True, **when))
+    def _refuse(
+        self,
+        api: str,
+        name: str,
+        what: tuple[int, str],
+        when: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """With a page for people, and of SCAPI with a problem."""
+        status, title = what
+        kind = title.lower().replace(" ", "-")
+        problem = problem_response(status, kind, title, f"{title}.", headers)
+        self._answer(api, name, html_response(status, title, "", headers), when, problem)
+
+    def _answer(
+        self,
+        api: str,
+        name: str,
+        answer: Response,
+        when: Mapping[str, Any],
+        problem: Response | None = None,
+    ) -> None:
+        self._add(Fault(api, name, lambda _response: answer, replaces=True, problem=problem, **when))
 
     def _spoil(
         self, api: str, name: str, spoil: Callable[[Response], Response], when: Mapping[str, Any]
@@ -147,6 +197,15 @@ class Faults:
         self._plan.append(fault)
 
 
+_UNDER_MAINTENANCE = {"sfdc_maintenance": "true"}
+_SHOP = html_response(
+    404,
+    "Page not found | RefArch",
+    '<a href="/s/RefArch/home?lang=en_US">Continue shopping</a><a href="/s/RefArch/cart">Cart</a>',
+    {"Server": "cloudflare"},
+)
+
+
 def _halved(response: Response) -> Response:
     body = response.read()
     return replace(response, body=body[: len(body) // 2])
@@ -157,6 +216,11 @@ def _shortened(response: Response, keep: int) -> Response:
     hits = document.get("hits", [])
     if len(hits) <= keep:
         return response
+    if "offset" in document:  # SCAPI's, which has no links to other pages
+        document["limit"] = (
+            min(document["limit"], keep) if document["limit"] == len(hits) else document["limit"]
+        )
+        return replace(response, body=json.dumps(document | {"hits": hits[:keep]}).encode())
     asked = document.get("next", {}).get("count", len(hits))
     following = {"_type": "result_page", "count": asked, "start": document["start"] + keep}
     document |= {"hits": hits[:keep], "count": keep, "next": following}

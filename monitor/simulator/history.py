@@ -165,6 +165,8 @@ def _key(row: Row, field: str, now: int) -> str | int | None:
         return row.start_at(now)
     if field == "end_time":
         return row.end_at(now)
+    if field == "id":
+        return row.id.zfill(19)  # by number, as far as ids are numbers
     return row.status_at(now) if field == "status" else row.job_id
 
 

@@ -64,6 +64,17 @@ def log_text(run: Execution, now: int) -> bytes:
     return "".join(f"{line}\n" for at, line in _all_lines(run, now) if at <= now).encode()
 
 
+def import_log_text(now: int) -> bytes:
+    """A separate import log, in which one product is refused and another taken with doubts."""
+    lines = (
+        ("INFO", "Starting Import: catalog, mode MERGE"),
+        ("ERROR", "DATAERROR: line 118: product 'M-4711': attribute 'color' has no value 'blau'"),
+        ("WARN", "DATAWARNING: line 240: product 'M-4712': image 'a.jpg' not found"),
+        ("INFO", "Processed 2 total elements: 1 error, 1 warning"),
+    )
+    return "".join(f"[{log_time(now)}] {level} {text}\n" for level, text in lines).encode()
+
+
 def _all_lines(run: Execution, now: int) -> Iterator[Line]:
     if run.begun is None:
         return
@@ -74,7 +85,7 @@ def _all_lines(run: Execution, now: int) -> Iterator[Line]:
         inside = f"{thread}|{step.spec.step_id}"
         marker = f"Executing step [{step.spec.step_id}][{step.id}] for [{step.scope}]..."
         yield _line(step.start, "INFO", f"{inside} {marker}")
-        yield from _progress(step, inside, now)
+        yield from _telling(run, step, inside, now)
         if step.end is not None and run.end is not None:
             if step.spec.step_id == told:
                 yield from _trace(run, step.end, inside)
@@ -88,6 +99,17 @@ def _progress(step: StepExecution, inside: str, now: int) -> Iterator[Line]:
     pace = max(PROGRESS_EVERY, (stop - step.start) // MOST_PROGRESS_LINES if step.end is not None else 0)
     for number, at in enumerate(range(step.start + pace, stop, pace), start=1):
         yield _line(at, "INFO", f"{inside} Processed {number * 500} elements.")
+
+
+def _telling(run: Execution, step: StepExecution, inside: str, now: int) -> Iterator[Line]:
+    """How a step gets on, and the separate logs of imports that it wrote meanwhile, in order of time."""
+    progress = list(_progress(step, inside, now))
+    named = [
+        _line(at, "INFO", f"{inside} Import log file: {path}")
+        for at, path in run.import_logs
+        if step.start <= at and (step.end is None or at <= step.end)
+    ]
+    return iter(sorted(progress + named, key=lambda line: line[0]) if named else progress)
 
 
 def _trace(run: Execution, end: int, inside: str) -> Iterator[Line]:

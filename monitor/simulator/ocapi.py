@@ -13,12 +13,13 @@ from monitor.simulator.condition import Search
 from monitor.simulator.documents import execution_document
 from monitor.simulator.exchange import JSON, Request, Response, json_response
 from monitor.simulator.execution import Execution, Row
-from monitor.simulator.instant import span_ms
+from monitor.simulator.finding import find, too_large
 from monitor.simulator.ocapi_fault import OcapiError, fault_response, malformed, violated
 from monitor.simulator.query import parse_search
 from monitor.simulator.world import World
 
 # What the documentation shows system jobs to be started with, in place of parameters.
+LOG_NAME_UNTIL = 19  # year of the last version of which a document with log_file_name is at hand
 SYSTEM_JOB_BODY = ("file_name", "mode", "site_scope", "overwrite", "data_units", "export_file")
 
 
@@ -28,7 +29,10 @@ def search(world: World, request: Request, version: str) -> Response:
         _require_method(request, "POST")
         body = _document(request)
         wanted = parse_search(body, refuse_combined=world.quirks.refuse_combined)
-        return json_response(200, _result(world, wanted, body, version))
+        result = json_response(200, _result(world, wanted, body, version))
+        if too_large(world, result.read()):
+            raise OcapiError(500, "InternalServerException", "An internal error occurred.")
+        return result
 
     return _guarded(answer, version)
 
@@ -50,7 +54,7 @@ def execution(world: World, request: Request, version: str, job_id: str, executi
                 {"jobId": job_id, "executionId": execution_id},
             )
         document = execution_document(row, world.now_ms())
-        return json_response(200, {"_v": version, **_named(world, row, document)})
+        return json_response(200, {"_v": version, **_named(world, row, document, version)})
 
     return _guarded(answer, version)
 
@@ -67,7 +71,8 @@ def start(world: World, request: Request, version: str, job_id: str) -> Response
             message = f"The job '{job_id}' is already running."
             raise OcapiError(400, "JobAlreadyRunningException", message, {"jobId": job_id})
         run = world.trigger(job_id, client_id, parameters)
-        return json_response(202, {"_v": version, **_named(world, run.execution, run.document())})
+        document = _named(world, run.execution, run.document(), version)
+        return json_response(202, {"_v": version, **document})
 
     return _guarded(answer, version)
 
@@ -137,12 +142,8 @@ def _parameters(body: Any, job_id: str) -> Mapping[str, str]:
 
 
 def _result(world: World, wanted: Search, body: JSON, version: str) -> JSON:
-    lag = span_ms(world.quirks.index_lag)
-    as_of = world.now_ms() - lag
-    rows = world.history.search(wanted, as_of, lagging=lag > 0)
-    most = min(wanted.count, world.quirks.short_pages or wanted.count)
-    page = rows[wanted.start : wanted.start + most]
-    hits = [_hit(world, row, as_of) for row in page]
+    found = find(world, wanted)
+    hits = [_hit(world, row, found.as_of, version) for row in found.rows]
     document: JSON = {
         "_v": version,
         "_type": "job_execution_search_result",
@@ -150,8 +151,8 @@ def _result(world: World, wanted: Search, body: JSON, version: str) -> JSON:
         "hits": hits,
         "query": _typed(body["query"]),
         "start": wanted.start,
-        "total": len(rows),
-        **_neighbours(wanted, len(hits), len(rows)),
+        "total": found.total,
+        **_neighbours(wanted, len(hits), found.total),
     }
     if not hits and world.quirks.omit_empty_hits:
         del document["hits"]
@@ -175,8 +176,8 @@ def _neighbours(wanted: Search, got: int, total: int) -> JSON:
     return pages
 
 
-def _hit(world: World, row: Row, as_of: int) -> JSON:
-    document = _named(world, row, execution_document(row, as_of))
+def _hit(world: World, row: Row, as_of: int, version: str) -> JSON:
+    document = _named(world, row, execution_document(row, as_of), version)
     if not world.quirks.steps_in_hits:
         document.pop("step_executions", None)
     if not world.quirks.log_path_in_hits:
@@ -185,9 +186,10 @@ def _hit(world: World, row: Row, as_of: int) -> JSON:
     return document
 
 
-def _named(world: World, row: Row, document: JSON) -> JSON:
-    """Old versions name the log without its place, and before it exists."""
-    if world.quirks.legacy_log_name and isinstance(row, Execution):
+def _named(world: World, row: Row, document: JSON, version: str) -> JSON:
+    """Old instances, and old versions on any, name the log without its place and before it exists."""
+    old = world.quirks.legacy_log_name or int(version.partition(".")[0]) <= LOG_NAME_UNTIL
+    if old and isinstance(row, Execution):
         document.pop("log_file_path", None)
         if row.has_log:
             document["log_file_name"] = row.legacy_log_name

@@ -70,7 +70,7 @@ UNSEARCHABLE = frozenset(
 )
 
 
-def parse_search(body: Any, *, refuse_combined: bool = False) -> Search:
+def parse_search(body: Any, *, refuse_combined: bool = False, sortable: tuple[str, ...] = SORTABLE) -> Search:
     """Raises OcapiError for whatever the resource would not take."""
     document = as_object(body, "search_request", "$")
     only(
@@ -85,7 +85,7 @@ def parse_search(body: Any, *, refuse_combined: bool = False) -> Search:
     return Search(
         condition=_query(document["query"], "$.query", refuse_combined=refuse_combined),
         sorts=tuple(
-            _sort(entry, f"$.sorts[{i}]")
+            _sort(entry, f"$.sorts[{i}]", sortable)
             for i, entry in enumerate(as_list(document.get("sorts", []), "$.sorts"))
         ),
         start=as_number(document.get("start", 0), "$.start", 0, None),
@@ -265,12 +265,12 @@ def _bounds(
     return first, last, with_low, as_flag(inner.get("to_inclusive", True), f"{path}.to_inclusive")
 
 
-def _sort(value: Any, path: str) -> Sort:
+def _sort(value: Any, path: str, sortable: tuple[str, ...]) -> Sort:
     entry = as_object(value, "sort", path)
     only(entry, ("field", "sort_order"), "sort")
     name = as_text(needed(entry, "field", path), f"{path}.field")
-    if name not in SORTABLE:
-        raise _refused_field(name, f"{path}.field", "sortable", SORTABLE)
+    if name not in sortable:
+        raise _refused_field(name, f"{path}.field", "sortable", sortable)
     order = as_word(entry.get("sort_order", "asc"), f"{path}.sort_order", ("asc", "desc"))
     return Sort(name, descending=order == "desc")
 

@@ -12,9 +12,10 @@ from threading import RLock
 from monitor.simulator.documents import execution_document
 from monitor.simulator.exchange import JSON, Content
 from monitor.simulator.execution import Execution, StepExecution
-from monitor.simulator.files import Files
+from monitor.simulator.files import LEGACY_LOGS, Files
 from monitor.simulator.history import History
-from monitor.simulator.instant import from_ms, to_ms
+from monitor.simulator.instant import compact, from_ms, to_ms
+from monitor.simulator.joblog import BytesContent, import_log_text
 from monitor.simulator.model import Outcome, StepSpec
 from monitor.simulator.planner import DEFAULT_STEPS, lay_out
 
@@ -129,6 +130,18 @@ class Run:
         """Replace the log's text, which is otherwise told from the run itself."""
         self.execution.log = log
         return self
+
+    def write_import_log(self, log: bytes | None = None, *, name: str | None = None) -> str:
+        """The separate log of an import step, below Impex/log; the job's log names its path, which is
+        returned. By default it tells of a product with an error and one with a warning."""
+        with self._ground.lock:
+            now = self._ground.now()
+            found = name or f"import-{compact(now)}-{len(self.execution.import_logs) + 1}.log"
+            content = BytesContent(import_log_text(now) if log is None else log)
+            self._ground.files.put(f"{LEGACY_LOGS}/{found}", content, now)
+            path = f"/Sites{LEGACY_LOGS}/{found}"
+            self.execution.import_logs.append((now, path))
+        return path
 
     def archive_log(self) -> "Run":
         """The file is moved away; the execution still says where it was."""

@@ -1,4 +1,5 @@
-"""The simulator on a port: HTTP, and HTTPS with a certificate of its own making.
+"""The simulator on ports: HTTP, HTTPS with a certificate of its own making, and HTTPS for clients that show
+one, as staging instances want it.
 
 This is the only part that touches sockets; it acts out what the handler can only ask for (reset, stall,
 drip). Stopping closes what is open, so that a client that waits for a stalled body does not hold it up.
@@ -17,8 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import trustme
-
+from monitor.simulator.certificates import Authorities, Door
 from monitor.simulator.exchange import Mishap, Request, Response
 from monitor.simulator.handler import handle
 from monitor.simulator.world import World
@@ -28,16 +28,23 @@ _CLOSE_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
 
 
 class Simulator:
-    """A world served on `port` (0: any free one) and, unless `https_port` is None, on that with TLS."""
+    """A world served on `port` (0: any free one) and, unless they are None, on `https_port` with TLS and on
+    `mtls_port` with TLS that asks for a client's certificate: one of `client_certificate`."""
 
     def __init__(
-        self, world: World, *, host: str = "127.0.0.1", port: int = 0, https_port: int | None = None
+        self,
+        world: World,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        https_port: int | None = None,
+        mtls_port: int | None = None,
     ) -> None:
         self.world = world
         self._host = host
-        self._wanted = (port, https_port)
-        self._listeners: list[_Listener] = []
-        self._authority: trustme.CA | None = None
+        self._wanted = {Door.HTTP: port, Door.HTTPS: https_port, Door.MTLS: mtls_port}
+        self._listeners: dict[Door, _Listener] = {}
+        self._authorities: Authorities | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -50,38 +57,48 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        return f"http://{self._address(0)}"
+        return f"http://{self._address(Door.HTTP)}"
 
     @property
     def https_url(self) -> str:
-        return f"https://{self._address(1)}"
+        return f"https://{self._address(Door.HTTPS)}"
+
+    @property
+    def mtls_url(self) -> str:
+        return f"https://{self._address(Door.MTLS)}"
 
     @property
     def ca_pem(self) -> bytes:
-        """The certificate to trust for `https_url`."""
-        if self._authority is None:
-            raise RuntimeError("there is no certificate: give the simulator an https_port and start it")
-        return self._authority.cert_pem.bytes()
+        """The certificate to trust for `https_url` and `mtls_url`."""
+        return self._certificates().servers.cert_pem.bytes()
+
+    def client_certificate(self, passphrase: str, name: str = "monitor@example.com") -> bytes:
+        """A PKCS#12 file with a key and a certificate that `mtls_url` takes."""
+        return self._certificates().client_certificate(passphrase, name)
 
     def start(self) -> None:
-        port, https_port = self._wanted
-        self._listeners = [_Listener.open(self.world, self._host, port, None)]
-        if https_port is not None:
-            self._authority = trustme.CA()
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._authority.issue_cert(self._host, "localhost").configure_cert(context)
-            self._listeners.append(_Listener.open(self.world, self._host, https_port, context))
+        if (self._wanted[Door.HTTPS], self._wanted[Door.MTLS]) != (None, None):
+            self._authorities = Authorities()
+        for door, port in self._wanted.items():
+            if port is not None:
+                context = None if self._authorities is None else self._authorities.context(door, self._host)
+                self._listeners[door] = _Listener.open(self.world, self._host, port, context)
 
     def stop(self) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close()
-        self._listeners = []
+        self._listeners = {}
 
-    def _address(self, index: int) -> str:
-        if len(self._listeners) <= index:
+    def _certificates(self) -> Authorities:
+        if self._authorities is None:
+            raise RuntimeError("there is no certificate: give the simulator an https_port and start it")
+        return self._authorities
+
+    def _address(self, door: Door) -> str:
+        if door not in self._listeners:
             raise RuntimeError("the simulator does not listen there: start it, with https_port for HTTPS")
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{host}:{self._listeners[index].port}"
+        return f"{host}:{self._listeners[door].port}"
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
 from monitor.simulator.exchange import Part, Request, Response, html_response
-from monitor.simulator.files import File
+from monitor.simulator.files import File, View
 from monitor.simulator.instant import http_date, span_ms
 from monitor.simulator.world import World
 
@@ -47,7 +47,8 @@ def _refusal(world: World, request: Request) -> Response | None:
         )
         if client_id is None:
             return html_response(401, "Unauthorized", "", _CHALLENGE)
-        if not world.permissions.allow("webdav", client_id):
+        path = unquote(request.path.removeprefix(ROOT))
+        if not (world.permissions.allow("webdav", client_id) and world.permissions.allow_folder(path)):
             return html_response(world.permissions.denied_status, "Forbidden")
     return None if request.method in {"GET", "PROPFIND", "OPTIONS"} else html_response(403, "Forbidden")
 
@@ -61,6 +62,9 @@ def _user(credentials: str) -> tuple[str, str]:
 
 
 def _get(world: World, request: Request, path: str) -> Response:
+    elsewhere = _redirect(world.quirks.log_redirect, request)
+    if elsewhere is not None:
+        return html_response(302, "Found", "", {"Location": elsewhere})
     file = _find(world, path)
     if file is None:
         if _below(world, path):
@@ -75,6 +79,13 @@ def _get(world: World, request: Request, path: str) -> Response:
         return Response(200, headers, Part(file.content, 0, size))
     headers["Accept-Ranges"] = "bytes"
     return _ranged(request.header("Range"), file, headers, size)
+
+
+def _redirect(target: str | None, request: Request) -> str | None:
+    """A folder of this host is where it ends: what is asked for there is not sent on."""
+    if target is None or (target.startswith("/") and request.path.startswith(target)):
+        return None
+    return target.rstrip("/") + request.path.removeprefix(ROOT if target.startswith("/") else "")
 
 
 def _ranged(asked: str, file: File, headers: Mapping[str, str], size: int) -> Response:
@@ -144,19 +155,20 @@ def _multistatus(entries: list[str]) -> Response:
 
 
 def _find(world: World, path: str) -> File | None:
-    after, legacy = _view(world)
-    return world.files.find(path, world.now_ms(), archived_after=after, legacy=legacy)
+    return world.files.find(path, world.now_ms(), _view(world))
 
 
 def _below(world: World, path: str) -> list[str]:
-    after, legacy = _view(world)
-    return world.files.below(path, world.now_ms(), archived_after=after, legacy=legacy)
+    return world.files.below(path, world.now_ms(), _view(world))
 
 
-def _view(world: World) -> tuple[int | None, bool]:
-    after = world.quirks.log_archive_after
-    return None if after is None else span_ms(after), world.quirks.legacy_log_name
+def _view(world: World) -> View:
+    quirks = world.quirks
+    after = None if quirks.log_archive_after is None else span_ms(quirks.log_archive_after)
+    return View(after, quirks.log_archive, quirks.legacy_log_name, span_ms(quirks.log_lag))
 
 
 def _media_type(name: str) -> str:
+    if name.endswith(".gz"):
+        return "application/gzip"
     return "application/xml" if name.endswith(".xml") else "text/plain"

@@ -15,6 +15,10 @@ class WebdavUsers:
         self._keys[user] = access_key
         self._wrong[user] = 0
 
+    def wrong_tries(self, user: str) -> int:
+        """In a row; tries with a key that is locked count no more."""
+        return self._wrong.get(user, 0)
+
     def locked(self, user: str) -> bool:
         return self._wrong.get(user, 0) >= WRONG_TRIES
 

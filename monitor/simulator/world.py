@@ -18,7 +18,7 @@ from monitor.simulator.documents import execution_document
 from monitor.simulator.exchange import JSON, Content, RequestRecord
 from monitor.simulator.execution import Execution, NoiseRun, RawDocument, StepExecution
 from monitor.simulator.faults import Faults
-from monitor.simulator.files import LEGACY_LOGS, Files
+from monitor.simulator.files import Files, place_of_log
 from monitor.simulator.history import KEPT_OK, History
 from monitor.simulator.instant import from_ms, span_ms, to_ms
 from monitor.simulator.job import Job
@@ -27,6 +27,8 @@ from monitor.simulator.model import (
     DEMO_ACCESS_KEY,
     DEMO_CLIENT_ID,
     DEMO_CLIENT_SECRET,
+    DEMO_ORGANIZATION,
+    DEMO_SCOPES,
     DEMO_USER,
     FAILED,
     ORGANIZATION,
@@ -54,20 +56,28 @@ Event = Callable[[int], object]
 
 
 class World:
-    """`history` is how far back scheduled jobs and noise begin; `timezone` is that of cron schedules."""
+    """`history` is how far back scheduled jobs and noise begin; `timezone` is that of cron schedules;
+    `organization` is what SCAPI calls the instance."""
 
     def __init__(
-        self, clock: Clock, *, seed: int = 0, history: timedelta = timedelta(0), timezone: str = "UTC"
+        self,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        history: timedelta = timedelta(0),
+        timezone: str = "UTC",
+        organization: str = DEMO_ORGANIZATION,
     ) -> None:
         self.clock = clock
         self.seed = seed
         self.timezone = timezone
+        self.organization = organization
         self.lock = RLock()
         self.quirks = Quirks()
         self.permissions = Permissions()
         self.faults = Faults(seed)
         self.account_manager = AccountManager()
-        self.account_manager.add_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)
+        self.account_manager.add_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, scopes=DEMO_SCOPES)
         self.webdav_users = WebdavUsers()
         self.webdav_users.add(DEMO_USER, DEMO_ACCESS_KEY)
         self.requests: deque[RequestRecord] = deque(maxlen=REQUESTS_KEPT)
@@ -81,6 +91,10 @@ class World:
         self._step_ids = count(FIRST_STEP_ID)
         self._moment: int | None = None  # the time of the event that is being played
         self._ground = Ground(self.lock, self.now_ms, self._step_id, self.history, self.files)
+
+    @property
+    def tenant(self) -> str:
+        return self.organization.removeprefix("f_ecom_")
 
     def now(self) -> datetime:
         """The instance's own time: the clock's, and the skew."""
@@ -177,7 +191,7 @@ class World:
             run = self._new(
                 self._job(job_id),
                 created=now if at is None else min(now, to_ms(at)),
-                start=to_ms(at) if at is not None else begun,
+                start=begun if at is None or (pending and self.quirks.pending_without_start) else to_ms(at),
                 begun=begun,
                 starter=Starter(user_login, client_id, dict(parameters or {})),
                 scopes=(scope,) if isinstance(scope, str) else tuple(scope),
@@ -218,7 +232,7 @@ class World:
             self.history.add(row)
             if log is not None:
                 content = BytesContent(log) if isinstance(log, bytes) else log
-                self.files.put(_log_place(document), content, self.now_ms())
+                self.files.put(place_of_log(document), content, self.now_ms())
 
     def forget(self, run: Run | str) -> None:
         """The execution is gone: 404, and in no search."""
@@ -375,12 +389,3 @@ class World:
 
     def _step_id(self) -> str:
         return str(next(self._step_ids))
-
-
-def _log_place(document: JSON) -> str:
-    path, name = document.get("log_file_path"), document.get("log_file_name")
-    if isinstance(path, str):
-        return path.removeprefix("/Sites")
-    if isinstance(name, str):
-        return f"{LEGACY_LOGS}/{name}"
-    raise ValueError("a log needs a place: the document has neither log_file_path nor log_file_name")

@@ -19,9 +19,6 @@ from monitor.targets import notifiers_for
 
 SECRETS = "/run/secrets"
 
-NOT_SHOWN = {"instances.shortcode", "instances.api_backend"}
-"""Taken because the official CLI's environment has them, and without effect: showing them would promise."""
-
 DEPENDS_ON_THE_MACHINE = {"state"}
 
 
@@ -108,9 +105,7 @@ def test_the_example_loads_with_every_line_in_force(uncommented: str, tmp_path: 
 @pytest.mark.parametrize("field", list(fields()), ids=lambda field: field.path)
 def test_every_setting_is_shown(field: Field, uncommented: str) -> None:
     found = sections(uncommented)
-    if field.path in NOT_SHOWN:
-        assert not re.search(rf"\b{field.name}\b", found[field.table])
-    elif field.nested is not None:
+    if field.nested is not None:
         assert field.path in found, f"there is no [{field.path}]"
     else:
         assert re.search(rf"\b{field.name}\b", found[field.table]), f"not in [{field.table}]"
@@ -134,7 +129,7 @@ def test_nothing_is_shown_that_is_no_setting(uncommented: str) -> None:
 WITH_DEFAULT = [
     one
     for one in fields()
-    if one.nested is None and one.default is not None and one.path not in NOT_SHOWN | DEPENDS_ON_THE_MACHINE
+    if one.nested is None and one.default is not None and one.path not in DEPENDS_ON_THE_MACHINE
 ]
 
 

@@ -80,6 +80,10 @@ COMMANDS = [
     f"log {JOB} --errors",
     "poll",
     "poll -o json",
+    "check",
+    "check -o json",
+    "check --as-request",
+    "check --targets",
     "test-alert",
     "test-alert -o json",
     "data export",
@@ -284,7 +288,7 @@ class Night:
             agent.start(**more)
             until("the answers", lambda: agent.output.count("poll failed") >= 3)
             yield Place(f"stderr as {self.log_format}, an echo, {where_from}", self._end(agent))
-        for line in ("poll", "poll -o json"):
+        for line in ("poll", "poll -o json", "check", "check -o json", "check --as-request"):
             done = command(self.environ | overrides | by_file, *line.split())
             yield Place(f"{line} with an echo", done.stdout + done.stderr)
 

@@ -15,11 +15,13 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from monitor.sfcc.auth import ClientCredentials
 from monitor.sfcc.http import Http
+from monitor.sfcc.logins import ApiClient, Logins
 from monitor.sfcc.logs import WebDavLogs
-from monitor.sfcc.ocapi import OcapiJobs
+from monitor.sfcc.ocapi import OcapiEndpoint
+from monitor.sfcc.reading import RunReader
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.scapi import ScapiEndpoint
 from monitor.sfcc.session import new_session
 
 BASE = "https://shop.example"
@@ -63,16 +65,13 @@ class Client:
         def http(api: str) -> Http:
             return Http(api, session, pace, lambda _api, _outcome: None)
 
-        self.login = ClientCredentials(
-            http("token"),
-            f"{BASE}/token",
-            "id",
-            "s3cret-value",
-            monotonic=lambda: self.slept,
-            now=now,
-        )
+        logins = Logins(http("token"), f"{BASE}/token", monotonic=lambda: self.slept, now=now)
+        self.login = logins.of_client(ApiClient("id", lambda: "s3cret-value"))
         self.api = http("ocapi")
-        self.jobs = OcapiJobs(instance, BASE, self.api, self.login, keep=lambda _job: True, now=now)
+        endpoint = OcapiEndpoint(BASE, self.api, self.login, now=now)
+        self.jobs = RunReader(instance, endpoint, keep=lambda _job: True)
+        other = ScapiEndpoint(BASE, "zzxy_prd", http("scapi"), self.login, now=now)
+        self.scapi = RunReader(instance, other, keep=lambda _job: True)
         self.logs = WebDavLogs(BASE, http("webdav"), self.login, monotonic=lambda: self.slept, now=now)
 
     def _sleep(self, seconds: float) -> None:

@@ -18,6 +18,7 @@ from monitor.app import App
 from monitor.clock import ManualClock
 from monitor.crossings import Crossing
 from monitor.poll import PollResult
+from monitor.progress import Report
 from monitor.settings import InstanceSettings, Settings
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
 from monitor.simulator import ManualClock as WorldClock
@@ -39,6 +40,7 @@ class Night:
         self._living: set[str] = set()
         self._gone: set[str] = set()
         self._changes: dict[str, Any] = {}
+        self.access: dict[str, Any] = {}  # more fields of the instance's settings
 
     def settings(self, name: str = "production") -> Settings:
         instance = InstanceSettings(
@@ -47,14 +49,15 @@ class Night:
             account_manager_host=self.simulator.url,
             client_id=DEMO_CLIENT_ID,
             client_secret=SecretStr(DEMO_CLIENT_SECRET),
+            **self.access,
         )
         return Settings(instances=[instance], state=self._state, **self._changes)
 
-    def agent(self, **changes: Any) -> App:
+    def agent(self, *, crossing: Crossing | None = None, report: Report | None = None, **changes: Any) -> App:
         """A new process on the same state, where the last one was killed; the settings stay changed."""
         self._gone |= self._living
         self._living.clear()
-        return self.beside(**changes)
+        return self.beside(crossing=crossing, report=report, **changes)
 
     def beside(
         self,
@@ -62,6 +65,7 @@ class Night:
         instance: str = "production",
         target: str = "chat",
         crossing: Crossing | None = None,
+        report: Report | None = None,
         **changes: Any,
     ) -> App:
         """As `agent`, while the others live on."""
@@ -72,6 +76,7 @@ class Night:
             notifiers={target: self.chat},
             is_gone=self._gone.__contains__,
             crossing=crossing,
+            report=report,
         )
         self._apps.append(app)
         self._living.add(app.holder)

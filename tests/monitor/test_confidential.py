@@ -34,6 +34,16 @@ def settings(environ: Mapping[str, str] | None = None, **values: Any) -> Setting
             "planted-key",
             id="of a table below it",
         ),
+        pytest.param(
+            {"instances": [INSTANCE | {"jwt_cert": "c", "jwt_key": "k", "jwt_passphrase": "planted-word"}]},
+            "planted-word",
+            id="of a signing key",
+        ),
+        pytest.param(
+            {"instances": [INSTANCE | {"certificate": "c", "certificate_passphrase": "planted-word"}]},
+            "planted-word",
+            id="of a certificate",
+        ),
         pytest.param({"apprise_urls": "json://u:planted-pass@example.com"}, "planted-pass", id="a password"),
         pytest.param(
             {"apprise_urls": "json://u:planted%2Fpass@example.com"}, "planted/pass", id="a quoted one"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.errors import MonitorError
-from monitor.loops import MAX_PAUSE, Loop, Rounds, next_slot
+from monitor.loops import MAX_PAUSE, Loop, Rest, Rounds, next_slot
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 LONG = 30.0
@@ -230,7 +230,7 @@ class Turns:
         self._takes = takes
         self._clock = ScriptedClock(end=nothing)
         self._rounds = Rounds(
-            tuple(keys), self._step, self._clock, lambda _key: interval(len(self.done)), workers=1
+            tuple(keys), self._step, self._clock, lambda _key: Rest(interval(len(self.done))), workers=1
         )
         self._rounds.run()
 
@@ -334,14 +334,14 @@ def test_a_key_that_always_fails_keeps_its_turns_and_the_others_theirs(
 def test_stop_leaves_the_key_that_was_waited_for() -> None:
     clock = ScriptedClock(end=lambda: rounds.stop())  # noqa: PLW0108 - made below
     done: list[str] = []
-    rounds = Rounds(("a",), done.append, clock, lambda _key: 60.0)
+    rounds = Rounds(("a",), done.append, clock, lambda _key: Rest(60.0))
     clock.script = iter([nothing])
     rounds.run()
     assert done == ["a"], "the first at once; the second was waited for when stop came"
 
 
 def test_no_key_is_no_worker() -> None:
-    rounds = Rounds((), lambda _key: None, SystemClock(), lambda _key: 60.0)
+    rounds = Rounds((), lambda _key: None, SystemClock(), lambda _key: Rest(60.0))
     rounds.start()
     assert rounds.join(lambda: 0.0)
 
@@ -363,7 +363,7 @@ def test_a_key_is_in_the_hands_of_one_thread_at_a_time() -> None:
         with lock:
             held[key] -= 1
 
-    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: 0.0001, workers=8)
+    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: Rest(0.0001), workers=8)
     rounds.start()
     assert enough.wait(LONG), "every key has its turns"
     rounds.stop()
@@ -378,7 +378,7 @@ def test_as_many_keys_are_worked_on_at_once_as_there_are_workers() -> None:
         together.wait(LONG)
         rounds.stop()
 
-    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: 0.001, workers=3)
+    rounds = Rounds(tuple("abc"), step, SystemClock(), lambda _key: Rest(0.001), workers=3)
     rounds.start()
     assert rounds.join(lambda: LONG)
     assert not together.broken
@@ -386,7 +386,9 @@ def test_as_many_keys_are_worked_on_at_once_as_there_are_workers() -> None:
 
 def test_stop_ends_all_threads_waits_at_once() -> None:
     first = threading.Semaphore(0)
-    rounds = Rounds(tuple("abc"), lambda _key: first.release(), SystemClock(), lambda _key: 3600.0, workers=2)
+    rounds = Rounds(
+        tuple("abc"), lambda _key: first.release(), SystemClock(), lambda _key: Rest(3600.0), workers=2
+    )
     rounds.start()
     assert first.acquire(timeout=LONG)
     rounds.stop()
@@ -400,10 +402,132 @@ def test_join_says_whether_a_step_was_left_behind() -> None:
         begun.set()
         release.wait(LONG)
 
-    rounds = Rounds(("a",), step, SystemClock(), lambda _key: 60.0)
+    rounds = Rounds(("a",), step, SystemClock(), lambda _key: Rest(60.0))
     rounds.start()
     assert begun.wait(LONG)
     rounds.stop()
     assert not rounds.join(lambda: 0.0)
     release.set()
+    assert rounds.join(lambda: LONG)
+
+
+def test_a_pause_is_kept_from_the_end_of_the_turn_on_whatever_slot_the_key_has() -> None:
+    clock = ScriptedClock(end=nothing)
+    done: list[tuple[float, str]] = []
+    rests = {"a": Rest(100.0, in_slot=False), "b": Rest(60.0)}
+
+    def step(key: str) -> None:
+        done.append((round(clock.monotonic(), 3), key))
+        clock.advance(timedelta(seconds=5))
+        if len(done) == 6:
+            rounds.stop()
+
+    rounds = Rounds(tuple("ab"), step, clock, rests.__getitem__, workers=1)
+    rounds.run()
+    assert done == [(0, "a"), (5, "b"), (30, "b"), (90, "b"), (105, "a"), (150, "b")]
+
+
+def test_keys_that_hang_hold_up_nobody() -> None:
+    """Forty of which twelve never answer, and four workers."""
+    keys = tuple(
+        f"{'dead' if number % 3 == 0 and number < 36 else 'shop'}-{number:02}" for number in range(40)
+    )
+    quick = [key for key in keys if key.startswith("shop")]
+    turns: Counter[str] = Counter()
+    enough, release = threading.Event(), threading.Event()
+
+    def step(key: str) -> None:
+        if key.startswith("dead"):
+            release.wait(LONG)
+            return
+        turns[key] += 1  # by one thread at a time
+        if min(turns[one] for one in quick) >= 5:
+            enough.set()
+
+    rounds = Rounds(keys, step, SystemClock(), lambda _key: Rest(0.1), workers=4, long=0.02)
+    rounds.start()
+    assert enough.wait(LONG), "each of the others has its turns while all the dead ones hang"
+    assert rounds.alive
+    release.set()
+    rounds.stop()
+    assert rounds.join(lambda: LONG)
+
+
+class Staff:
+    """A round in which every turn waits for `release`; hired by hand on a clock moved by hand."""
+
+    def __init__(self, keys: int, workers: int, most: int = 64) -> None:
+        self.release = threading.Event()
+        self.at_work = threading.Semaphore(0)
+        self.clock = ManualClock(START)
+        names = tuple(str(number) for number in range(keys))
+        self.rounds = Rounds(names, self._step, self.clock, lambda _key: Rest(60.0), workers, most=most)
+
+    def _step(self, _key: str) -> None:
+        self.at_work.release()
+        self.release.wait(LONG)
+
+    def hire(self) -> int:
+        hired = self.rounds.hire()
+        for _ in range(hired):
+            assert self.at_work.acquire(timeout=LONG)
+        return hired
+
+    def close(self) -> None:
+        self.rounds.stop()
+        self.release.set()
+        assert self.rounds.join(lambda: LONG)
+
+
+def test_a_worker_is_hired_for_each_that_is_held_up_and_for_no_other() -> None:
+    staff = Staff(keys=10, workers=2, most=7)
+    assert staff.hire() == 2
+    staff.clock.advance(timedelta(seconds=1.9))
+    assert staff.hire() == 0, "they are not held up yet"
+    staff.clock.advance(timedelta(seconds=0.1))
+    assert staff.hire() == 2
+    assert staff.hire() == 0
+    staff.clock.advance(timedelta(seconds=2))
+    assert staff.hire() == 2
+    staff.clock.advance(timedelta(seconds=2))
+    assert staff.hire() == 1, "no more than there may be"
+    staff.clock.advance(timedelta(seconds=2))
+    assert staff.hire() == 0
+    staff.close()
+
+
+def test_there_are_never_more_workers_than_keys() -> None:
+    staff = Staff(keys=3, workers=2)
+    assert staff.hire() == 2
+    staff.clock.advance(timedelta(seconds=5))
+    assert staff.hire() == 1
+    staff.clock.advance(timedelta(seconds=5))
+    assert staff.hire() == 0
+    staff.close()
+
+
+def test_those_who_were_hired_leave_when_nobody_is_held_up_any_more() -> None:
+    held = {"a", "b"}
+    hanging, release = threading.Semaphore(0), threading.Event()
+    alone = threading.Event()
+    polls: set[int] = set()
+
+    def step(key: str) -> None:
+        if key in held:
+            hanging.release()
+            release.wait(LONG)
+            held.discard(key)
+            return
+        polls.add(threading.get_ident())
+        if not held and sum(one.name == "poll" for one in threading.enumerate()) == before + 2:
+            alone.set()
+
+    before = sum(one.name == "poll" for one in threading.enumerate())
+    rounds = Rounds(tuple("abcdef"), step, SystemClock(), lambda _key: Rest(0.05), workers=2, long=0.01)
+    rounds.start()
+    for _ in "ab":
+        assert hanging.acquire(timeout=LONG)
+    release.set()
+    assert alone.wait(LONG), "two are left"
+    rounds.stop()
     assert rounds.join(lambda: LONG)

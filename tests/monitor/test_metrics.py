@@ -405,7 +405,7 @@ def test_the_agents_counters_are_there_before_they_count() -> None:
         "protocol",
     }
     assert page.values("sfcc_api_requests_total") == {
-        (api, outcome): 0.0 for api in ("token", "ocapi", "webdav") for outcome in {"ok", *reasons}
+        (api, outcome): 0.0 for api in ("token", "ocapi", "scapi", "webdav") for outcome in {"ok", *reasons}
     }
     assert page.values("sfcc_log_fetches_total") == {(word,): 0.0 for word in ("stored", "failed", "retried")}
     assert page.values("sfcc_alert_notifications_total") == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -198,7 +199,9 @@ def test_coverage_grows_with_complete_reads_and_ends_where_they_do(night: Night)
     assert covered.start < NOW - timedelta(days=4, hours=23)
 
 
-def test_no_more_than_two_searches_a_poll_beside_noise_and_a_long_run(night: Night) -> None:
+@pytest.mark.parametrize("backend", ["ocapi", "scapi"])
+def test_no_more_than_two_requests_a_poll_beside_noise_and_a_long_run(night: Night, backend: str) -> None:
+    night.access.update(api_backend=backend, tenant_id=night.world.tenant, scapi_server=night.simulator.url)
     night.world.noise(jobs=20)
     for number in range(50):
         night.world.start(f"job-{number}", at=NOW - timedelta(hours=2)).finish(at=NOW - timedelta(hours=1))
@@ -206,9 +209,14 @@ def test_no_more_than_two_searches_a_poll_beside_noise_and_a_long_run(night: Nig
     app = night.agent()
     night.turn(app)
     for _ in range(12):
-        before = night.searches()
+        before = len(night.world.requests)
         assert night.turn(app).complete
-        assert night.searches() - before <= 2
+        asked = Counter(one.api for one in list(night.world.requests)[before:])
+        assert asked["search"] >= 1
+        assert asked.total() - asked["token"] <= 2
+    assert {one.path.rpartition("/")[2] for one in night.world.requests if one.api == "search"} == {
+        "job_execution_search" if backend == "ocapi" else "job-execution-search"
+    }
     customer = {run.job_id for run, _ in runs(app) if not run.job_id.startswith("sfcc-")}
     assert customer == {"eight hours", *(f"job-{number}" for number in range(50))}
 

@@ -82,12 +82,19 @@ def _state(template: Path, path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What must not change while the agent cannot see."""
+    """What must not change while the agent cannot see; what is covered may grow, page by page."""
 
     seen_until: datetime | None
     last_success_at: datetime | None
     coverage: tuple[Interval, ...]
     incidents: tuple[Any, ...]
+
+    def is_kept_by(self, after: Kept) -> bool:
+        covered = all(
+            any(one.start <= part.start and part.end <= one.end for one in after.coverage)
+            for part in self.coverage
+        )
+        return covered and replace(self, coverage=after.coverage) == after
 
 
 class Watch:
@@ -132,10 +139,12 @@ class Watch:
         kept, began = self._kept(), self._world.now()
         result = self.app.poll(INSTANCE)
         after = self._kept()
-        if not result.complete and kept != after:
+        if not result.complete and not kept.is_kept_by(after):
             self.wrong.append(f"{began}: blind ({result.reason}), and yet {kept} became {after}")
         if after.seen_until is not None and after.seen_until > began + DATE_SLACK:
             self.wrong.append(f"{began}: claims to have seen everything until {after.seen_until}")
+        if any(one.end > began + DATE_SLACK for one in after.coverage):
+            self.wrong.append(f"{began}: claims to have covered {after.coverage}")
         self._polls += 1
         if result.opened or result.resolved or self._polls % 5 == 0:
             self._tell()

@@ -32,9 +32,12 @@ Poll = Callable[..., subprocess.CompletedProcess[str]]
 def poll(bare: Path, engine: Engine) -> Poll:
     """With one instance for each server, by name."""
 
-    def poll(*options: str, **servers: str) -> subprocess.CompletedProcess[str]:
+    def poll(
+        *options: str, account_manager: str = "", kind: str = "production", **servers: str
+    ) -> subprocess.CompletedProcess[str]:
         tables = (
-            f'[[instances]]\nname = "{name}"\nserver = "{server}"\naccount_manager_host = "{server}"\n'
+            f'[[instances]]\nname = "{name}"\nserver = "{server}"\ntype = "{kind}"\n'
+            f'account_manager_host = "{account_manager or server}"\n'
             f'client_id = "{DEMO_CLIENT_ID}"\nclient_secret = "{DEMO_CLIENT_SECRET}"\n'
             for name, server in servers.items()
         )
@@ -124,6 +127,32 @@ def test_what_is_well_elsewhere_is_said_by_name(poll: Poll) -> None:
     assert found.stdout == "not known: production could not be read\n"
     assert "nothing is wrong on staging\n" in found.stderr
     assert "staging: 0 runs new or changed\n" in found.stderr
+
+
+def test_a_sandbox_that_is_asleep_is_said_to_be_and_nothing_is_wrong_with_it(
+    poll: Poll, engine: Engine
+) -> None:
+    with Simulator(World(ManualClock(datetime.now(UTC)))) as simulator:
+        found = poll(account_manager=simulator.url, kind="sandbox", test=NOBODY)
+        again = poll("-o", "json", account_manager=simulator.url, kind="sandbox", test=NOBODY)
+    assert found.returncode == 0
+    assert found.stdout == "asleep: test\n"
+    assert found.stderr.startswith("test: 127.0.0.1:9: the sandbox is asleep")
+    assert "nothing is wrong" not in found.stderr
+    (one,) = json.loads(again.stdout)["polls"]
+    assert (one["complete"], one["reason"]) == (False, "asleep")
+    opened(engine, "test")
+    with Simulator(World(ManualClock(datetime.now(UTC)))) as simulator:
+        found = poll(account_manager=simulator.url, kind="sandbox", test=NOBODY)
+    assert found.returncode == 1, "what was open when it fell asleep still is"
+    assert found.stdout.splitlines()[-1].startswith("asleep: test; what is open there is as of the last")
+
+
+def test_production_in_the_same_state_could_not_be_read(poll: Poll) -> None:
+    with Simulator(World(ManualClock(datetime.now(UTC)))) as simulator:
+        found = poll(account_manager=simulator.url, test=NOBODY)
+    assert found.returncode == 3
+    assert found.stdout == "not known: test could not be read\n"
 
 
 def test_what_was_open_there_is_shown_with_its_age(poll: Poll, engine: Engine) -> None:

@@ -49,7 +49,7 @@ def exports(directory: Path, *options: str) -> tuple[list[str], subprocess.Popen
     if said != "serving until Ctrl-C\n":
         process.kill()
         raise AssertionError(said + process.stderr.read())
-    lines = ["" for _ in range(8 if options else 4)]
+    lines = ["" for _ in range((12 if "--ca-file" in options else 11) if options else 6)]
     return [process.stdout.readline().rstrip("\n") for _ in lines], process
 
 
@@ -83,7 +83,8 @@ def test_the_plain_command_serves_and_prints_what_to_paste(tmp_path: Path) -> No
     try:
         found = values(lines)
         assert set(found) == {
-            *("SFCC_SERVER", "SFCC_ACCOUNT_MANAGER_HOST", "SFCC_CLIENT_ID", "SFCC_CLIENT_SECRET"),
+            *("SFCC_SERVER", "SFCC_SCAPI_SERVER", "SFCC_ACCOUNT_MANAGER_HOST"),
+            *("SFCC_CLIENT_ID", "SFCC_CLIENT_SECRET", "SFCC_TENANT_ID"),
         }
         assert token(found["SFCC_ACCOUNT_MANAGER_HOST"]) == 200
     finally:
@@ -94,9 +95,9 @@ def test_by_https_the_last_lines_win_and_name_the_certificate_from_anywhere(tmp_
     lines, process = exports(tmp_path, "--https-port", "0", "--ca-file", "my ca.pem")
     try:
         found = values(lines)
-        assert found["SFCC_SERVER"].startswith("https://127.0.0.1:")
-        assert found["SFCC_CA_FILE"] == str(tmp_path / "my ca.pem")
-        assert token(found["SFCC_SERVER"], found["SFCC_CA_FILE"]) == 200
+        assert found["SFCC_SERVER"].startswith("127.0.0.1:")
+        assert found["SFCC_CA_FILE"] == found["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "my ca.pem")
+        assert token(f"https://{found['SFCC_SERVER']}", found["SFCC_CA_FILE"]) == 200
     finally:
         assert ended(process) == 0
 

@@ -87,7 +87,7 @@ def test_a_complete_poll_clears_the_error_of_the_last_one(state: Engine, at: At)
 def test_a_poll_that_fails_leaves_what_was_read(state: Engine, at: At) -> None:
     with state.begin() as conn:
         cursors.complete(conn, "production", seen_until=at(2), at=at(3), running=4, clock_skew=None)
-        cursors.read_until(conn, "production", at(9))
+        cursors.read_until(conn, "production", at(9), "ocapi")
         cursors.judged(conn, "production", 12)
         cursors.failed(conn, "production", at=at(5), reason=Reason.NETWORK, message="unplugged")
         stored = load(conn, "production")

@@ -80,7 +80,7 @@ def test_failed_attempts_wait_for_as_long_as_a_retry_may_come(
             assert len(followed(recent, conn, at(minute)).waiting) == waiting
     remember(replace(attempt, execution_status="retried", version="2"))
     with reading(state) as conn:
-        assert followed(recent, conn, at(10)).waiting == []
+        assert followed(recent, conn, at(10)).waiting == {}
 
 
 def test_a_wait_that_is_longer_than_it_seemed_is_read_anew(

@@ -39,6 +39,17 @@ def row(story: str, text: str, line: str) -> object:
             "poll_interval = '0s': must be longer than 0s",
         ),
         row(
+            "polls that are more frequent while nothing runs",
+            'idle_poll_interval = "59s"',
+            "idle_poll_interval is shorter than poll_interval: it is for when nothing runs or is due",
+        ),
+        row(
+            "no request at all",
+            "[[instances]]\nname = 'a'\nserver = 'a.example'\nclient_id = 'c'\nclient_secret = 's'\n"
+            "requests_per_minute = 0",
+            "instances[0].requests_per_minute = 0: Input should be greater than or equal to 1",
+        ),
+        row(
             "more than ten years",
             'log_keep = "4000d"',
             "log_keep = '4000d': more than ten years is not a useful duration",
@@ -144,7 +155,7 @@ def row(story: str, text: str, line: str) -> object:
         row(
             "a client of its own without a secret",
             f'{INSTANCE}[instances.ocapi]\nclient_id = "other"',
-            "instances[0]: client_secret or client_secret_file is missing",
+            "instances[0]: ocapi: client_secret, client_secret_file, or jwt_cert with jwt_key is missing",
         ),
         row(
             "no client",

@@ -33,6 +33,14 @@ def test_every_name_of_the_command_line_is_a_field(read: Read) -> None:
         "SFCC_SHORTCODE": "kv7kzm78",
         "SFCC_TENANT_ID": "realm_prd",
         "SFCC_ACCOUNT_MANAGER_HOST": "account-pod5.demandware.net",
+        "SFCC_SCAPI_SERVER": "scapi.example",
+        "SFCC_TOKEN_ENDPOINT_AUTH_METHOD": "client_secret_post",
+        "SFCC_SEARCH_FIELD_STYLE": "camel",
+        "SFCC_JWT_CERT": "/etc/ssl/cert.pem",
+        "SFCC_JWT_KEY": "/etc/ssl/key.pem",
+        "SFCC_JWT_PASSPHRASE": "top-secret",
+        "SFCC_CERTIFICATE": "/etc/ssl/staging.p12",
+        "SFCC_CERTIFICATE_PASSPHRASE": "top-secret",
         "SFCC_API_BACKEND": "ocapi",
         "SFCC_SELFSIGNED": "true",
         "SFCC_CA_FILE": "/etc/ssl/own.pem",
@@ -50,6 +58,14 @@ def test_every_name_of_the_command_line_is_a_field(read: Read) -> None:
         "shortcode": "kv7kzm78",
         "tenant_id": "realm_prd",
         "account_manager_host": "account-pod5.demandware.net",
+        "scapi_server": "scapi.example",
+        "token_endpoint_auth_method": "client_secret_post",
+        "search_field_style": "camel",
+        "jwt_cert": "/etc/ssl/cert.pem",
+        "jwt_key": "/etc/ssl/key.pem",
+        "jwt_passphrase": "**********",
+        "certificate": "/etc/ssl/staging.p12",
+        "certificate_passphrase": "**********",
         "api_backend": "ocapi",
         "selfsigned": True,
         "ca_file": "/etc/ssl/own.pem",
@@ -63,6 +79,7 @@ def test_secrets_may_be_in_files(read: Read) -> None:
         "SFCC_SERVER": "a.example",
         "SFCC_CLIENT_ID": "id",
         "SFCC_CLIENT_SECRET_FILE": "/run/secrets/client",
+        "SFCC_USERNAME": "user@customer.example",
         "SFCC_PASSWORD_FILE": "/run/secrets/key",
     }
     (instance,) = read(None, environ).settings.instances
@@ -150,7 +167,8 @@ def test_without_a_server_there_is_no_instance_and_a_warning(read: Read) -> None
             {"SFCC_SERVER": "a.example"},
             [
                 "the environment: SFCC_CLIENT_ID is missing: the API client made in Account Manager",
-                "the environment: SFCC_CLIENT_SECRET or SFCC_CLIENT_SECRET_FILE is missing",
+                "the environment: SFCC_CLIENT_SECRET, SFCC_CLIENT_SECRET_FILE, "  # noqa: ISC004 - one line
+                "or SFCC_JWT_CERT with SFCC_JWT_KEY is missing",
             ],
             id="no client",
         ),
@@ -171,7 +189,7 @@ def test_without_a_server_there_is_no_instance_and_a_warning(read: Read) -> None
         ),
         pytest.param(
             {**SERVER, "SFCC_API_BACKEND": "soap"},
-            ["SFCC_API_BACKEND = 'soap': Input should be 'auto' or 'ocapi'"],
+            ["SFCC_API_BACKEND = 'soap': Input should be 'auto', 'scapi' or 'ocapi'"],
             id="an unknown backend",
         ),
         pytest.param(

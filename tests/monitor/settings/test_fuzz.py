@@ -149,8 +149,9 @@ def whole_example() -> dict[str, Any]:
         table.pop("client_secret_file", None)
         table["client_secret"] = PLANTED
     instance |= {"webdav_server": "logs.example", "password": PLANTED}
-    instance.pop("password_file", None)
-    instance["webdav"].pop("password_file", None)
+    for name in ("password_file", "jwt_passphrase_file", "certificate_passphrase_file"):
+        instance.pop(name, None)
+    instance["webdav"]["password"] = PLANTED
     found["apprise_urls"] = [f"slack://{PLANTED}/b/c"]
     found["targets"] = [{"name": "ops", "url": f"slack://{PLANTED}/b/c"}]
     return found

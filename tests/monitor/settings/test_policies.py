@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
 from monitor.settings import InstanceSettings, Settings
-from monitor.settings.policies import instance_type, policy, realm
+from monitor.settings.policies import policy
 
 
 def instance(server: str = "production-abcd-acme.demandware.net", **fields: Any) -> InstanceSettings:
@@ -210,6 +210,15 @@ def test_tables_count_for_the_types_of_instances_they_name(glob: str, *, counts:
     assert len(made.groups) == (2 if counts else 1)
 
 
+def test_a_buffer_is_that_of_the_group_else_that_of_all() -> None:
+    made = policy_of(
+        detection={"buffer": "7m"},
+        groups=[{"name": "a", "jobs": ["a"], "buffer": "0s"}, {"name": "b", "jobs": ["b"]}],
+    )
+    assert made.buffer == timedelta(minutes=7)
+    assert [group.buffer for group in made.groups] == [timedelta(), None, None]
+
+
 def test_groups_keep_their_order_and_the_built_in_one_comes_last() -> None:
     made = policy_of(
         groups=[
@@ -238,61 +247,7 @@ def test_a_job_is_looked_up_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "fields", "expected"),
-    [
-        pytest.param("production-abcd-acme.demandware.net", {}, "production", id="a production host"),
-        pytest.param("staging-abcd-acme.demandware.net", {}, "staging", id="a staging host"),
-        pytest.param("development-abcd-acme.demandware.net", {}, "development", id="a development host"),
-        pytest.param(
-            "https://Staging-abcd-acme.demandware.net:443/", {}, "staging", id="an address in capitals"
-        ),
-        pytest.param("zzzz-001.dx.commercecloud.salesforce.com", {}, "sandbox", id="a sandbox host"),
-        pytest.param("www.acme.example", {}, "production", id="an own host: the safe guess"),
-        pytest.param("www.acme.example", {"tenant_id": "abcd_prd"}, "production", id="tenant prd"),
-        pytest.param("www.acme.example", {"tenant_id": "abcd_stg"}, "staging", id="tenant stg"),
-        pytest.param(
-            "www.acme.example", {"tenant_id": "f_ecom_abcd_dev"}, "development", id="an organisation's name"
-        ),
-        pytest.param(
-            "www.acme.example", {"tenant_id": "abcd-001"}, "sandbox", id="tenant in digits, with a dash"
-        ),
-        pytest.param(
-            "staging-abcd-acme.demandware.net",
-            {"tenant_id": "abcd_dev"},
-            "development",
-            id="the tenant before the host",
-        ),
-        pytest.param(
-            "zzzz-001.dx.commercecloud.salesforce.com",
-            {"type": "staging"},
-            "staging",
-            id="what is set before all",
-        ),
-    ],
-)
-def test_the_type_of_an_instance_is_told_by_tenant_or_host(
-    server: str, fields: dict[str, Any], expected: str
-) -> None:
-    assert instance_type(instance(server, **fields)) == expected
-
-
-@pytest.mark.parametrize(
     ("kind", "offset"), [("production", 0), ("staging", 1), ("development", 1), ("sandbox", 0)]
 )
 def test_staging_and_development_are_one_severity_lower(kind: str, offset: int) -> None:
     assert policy(Settings(), instance(type=kind)).severity_offset == offset
-
-
-@pytest.mark.parametrize(
-    ("server", "tenant", "expected"),
-    [
-        pytest.param("www.acme.example", "abcd_prd", "abcd", id="the tenant's first part"),
-        pytest.param("www.acme.example", "f_ecom_abcd_prd", "abcd", id="an organisation's name"),
-        pytest.param("www.acme.example", "abcd-001", "abcd", id="a dash"),
-        pytest.param("production-abcd-acme.demandware.net", None, "abcd", id="a platform host"),
-        pytest.param("https://production-abcd-acme.demandware.net:443", None, "abcd", id="an address"),
-        pytest.param("www-abcd-acme.example", None, "", id="an own host tells nothing"),
-    ],
-)
-def test_the_realm_is_told_by_tenant_or_platform_host(server: str, tenant: str | None, expected: str) -> None:
-    assert realm(instance(server, tenant_id=tenant)) == expected

@@ -18,6 +18,7 @@ import pytest
 from monitor.sfcc.connect import Access, Connection, connect
 from monitor.sfcc.http import Timeouts
 from monitor.sfcc.logins import ApiClient
+from monitor.sfcc.traffic import Traffic
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, ManualClock, Simulator, World
 
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -69,17 +70,26 @@ def counted() -> Counter[tuple[str, str]]:
 def connect_with(
     simulator: Simulator, world: World, slept: list[float], counted: Counter[tuple[str, str]]
 ) -> Iterator[Callable[..., Connection]]:
-    """Connects to the simulator; keywords are fields of `Access`, `timeouts` and `keep`."""
+    """Connects to the simulator; keywords are fields of `Access`, `timeouts`, `keep`, `traffic`."""
     opened: list[Connection] = []
 
     def make(
-        *, timeouts: Timeouts | None = None, keep: Callable[[str], bool] | None = None, **fields: Any
+        *,
+        timeouts: Timeouts | None = None,
+        keep: Callable[[str], bool] | None = None,
+        traffic: Traffic | None = None,
+        **fields: Any,
     ) -> Connection:
+        client = ApiClient(DEMO_CLIENT_ID, lambda: DEMO_CLIENT_SECRET)
         access = Access(
             instance="production",
             server=simulator.url,
             account_manager_host=simulator.url,
-            ocapi=ApiClient(DEMO_CLIENT_ID, lambda: DEMO_CLIENT_SECRET),
+            ocapi=client,
+            scapi=client,
+            scapi_server=simulator.url,
+            tenant_id=world.tenant,
+            api_backend="ocapi",
         )
         connection = connect(
             replace(access, **fields),
@@ -90,6 +100,7 @@ def connect_with(
             keep=keep,
             jitter=lambda: 0.5,
             timeouts=timeouts,
+            traffic=traffic,
         )
         opened.append(connection)
         return connection

@@ -13,10 +13,12 @@ import requests
 from requests.auth import AuthBase
 
 from monitor.errors import Reason, SfccError
-from monitor.sfcc.auth import BasicAuth, BearerAuth, ClientCredentials, PasswordLogin, logged_in
+from monitor.sfcc.auth import ClientCredentials, Tokens, logged_in
+from monitor.sfcc.authorization import BasicAuth, BearerAuth
 from monitor.sfcc.connect import Access, Connection
 from monitor.sfcc.http import Http
 from monitor.sfcc.logins import ApiClient, WebDavUser
+from monitor.sfcc.proof import BySecret
 from monitor.sfcc.retry import Pace
 from monitor.sfcc.session import new_session
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
@@ -44,12 +46,19 @@ def client_of(time: Time) -> Iterator[Callable[..., ClientCredentials]]:
     """Credentials against the token endpoint at that URL."""
     with new_session(ca_file=None, verify=True) as session:
 
-        def make(url: str, **options: Any) -> ClientCredentials:
+        def make(
+            url: str,
+            client_id: str = DEMO_CLIENT_ID,
+            secret: Callable[[], str] = lambda: DEMO_CLIENT_SECRET,
+            scope: str = "",
+        ) -> ClientCredentials:
             pace = Pace(lambda: NOW, time, lambda _seconds: None, lambda: 0.5)
             http = Http("token", session, pace, lambda _api, _outcome: None)
-            settings = {"client_id": DEMO_CLIENT_ID, "secret": DEMO_CLIENT_SECRET} | options
+            proof = BySecret(client_id, secret, "header")
             token_url = f"{url}/dwsso/oauth2/access_token"
-            return ClientCredentials(http, token_url, monotonic=time, now=lambda: NOW, **settings)
+            return ClientCredentials(
+                Tokens(http, token_url, client_id, proof, monotonic=time, now=lambda: NOW, scope=scope)
+            )
 
         yield make
 
@@ -115,6 +124,7 @@ def test_many_threads_with_one_bad_token_get_one_new_one(
     script, asked = granting()
     client = client_of(scripted(script))
     bad = client.auth()
+    client.accepted(bad)
     for _ in range(5):
         assert client.refused(bad)
         assert client.auth().token == "token-2"
@@ -125,7 +135,7 @@ def test_id_and_secret_are_form_encoded_before_they_become_basic(
     client_of: Callable[..., ClientCredentials], scripted: Any
 ) -> None:
     script, asked = granting()
-    client_of(scripted(script), client_id="id:1", secret="a+b %ü/").auth()
+    client_of(scripted(script), client_id="id:1", secret=lambda: "a+b %ü/").auth()
     (request,) = asked
     assert request.method == "POST"
     assert request.path == "/dwsso/oauth2/access_token"
@@ -148,6 +158,7 @@ def test_the_secret_is_read_anew_for_each_token(
     script, asked = granting()
     secrets = ["old", "new"]
     client = client_of(scripted(script), secret=lambda: secrets.pop(0))
+    client.accepted(client.auth())
     client.refused(client.auth())
     client.auth()
     assert len({request.headers["Authorization"] for request in asked}) == 2
@@ -176,8 +187,8 @@ def error(code: str, status: int = 401) -> tuple[int, bytes, Mapping[str, str]]:
         pytest.param(
             error("unauthorized_client", 400), Reason.CREDENTIALS, "client_secret_basic", id="a broken escape"
         ),
-        pytest.param((401, b"", {}), Reason.CREDENTIALS, "does not accept the id and secret", id="bare 401"),
-        pytest.param(error("invalid_scope", 400), Reason.PERMISSION, "allowed scopes", id="scope"),
+        pytest.param((401, b"", {}), Reason.CREDENTIALS, "does not accept the API client", id="bare 401"),
+        pytest.param(error("invalid_scope", 400), Reason.PERMISSION, "to its Allowed Scopes", id="scope"),
         pytest.param(error("invalid_request", 400), Reason.REFUSED, "(400, invalid_request)", id="other"),
         pytest.param(
             error("Xy " * 30, 400), Reason.REFUSED, "refuses the request (400)", id="a made-up code"
@@ -245,6 +256,7 @@ class Doorman:
 
     def __init__(self, *, renews: bool = True) -> None:
         self.told = 0
+        self.welcomed = 0
         self._renews = renews
 
     def auth(self) -> AuthBase:
@@ -254,6 +266,10 @@ class Doorman:
         assert isinstance(auth, BearerAuth)
         self.told += 1
         return self._renews
+
+    def accepted(self, auth: AuthBase) -> None:
+        assert isinstance(auth, BearerAuth)
+        self.welcomed += 1
 
     def turn(self) -> Any:
         raise AssertionError("not asked for here")
@@ -281,37 +297,6 @@ def test_when_a_new_login_is_tried(error_: SfccError, renews: object, sent: int)
     assert len(tried) == sent
 
 
-def test_a_refused_access_key_is_never_tried_again_until_told() -> None:
-    login = PasswordLogin("jdoe", lambda: "key")
-    assert not login.refused(login.auth())
-    for _ in range(3):
-        with pytest.raises(SfccError, match="six wrong tries") as caught:
-            login.auth()
-    assert caught.value.reason is Reason.CREDENTIALS
-    login.try_again()
-    login.auth()
-
-
-def test_an_unproven_access_key_is_used_by_one_at_a_time() -> None:
-    login = PasswordLogin("jdoe", lambda: "key")
-    inside = 0
-    most = 0
-
-    def use() -> None:
-        nonlocal inside, most
-        with login.turn():
-            inside += 1
-            most = max(most, inside)
-            threading.Event().wait(0.005)
-            inside -= 1
-            raise ValueError("the key was not accepted")
-
-    with ThreadPoolExecutor(6) as pool:
-        errors = [future.exception() for future in [pool.submit(use) for _ in range(6)]]
-    assert all(isinstance(error, ValueError) for error in errors)
-    assert most == 1
-
-
 @pytest.mark.parametrize(
     ("auth", "header"),
     [
@@ -332,7 +317,12 @@ def test_no_repr_shows_a_secret(client_of: Callable[..., ClientCredentials]) -> 
         ApiClient("client", lambda: "hidden"),
         WebDavUser("jdoe", lambda: "hidden"),
     )
-    shown = [access, client_of("http://x", secret="hidden"), BasicAuth("u", "hidden"), BearerAuth("hidden")]
+    shown = [
+        access,
+        client_of("http://x", secret=lambda: "hidden"),
+        BasicAuth("u", "hidden"),
+        BearerAuth("hidden"),
+    ]
     assert "hidden" not in repr(shown)
     assert base64.b64encode(b"u:hidden").decode() not in repr(shown)
 

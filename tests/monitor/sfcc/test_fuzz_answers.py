@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -16,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import LogError, Reason, SfccError
-from monitor.sfcc.auth import BearerAuth
+from monitor.sfcc.authorization import BearerAuth
 from monitor.sfcc.http import MAX_BODY, http_date
 from monitor.sfcc.refusal import page_title, plain, retry_after
 from tests.monitor.answers import TOKEN, Answer, Client, always, searched
@@ -200,11 +201,13 @@ headers = st.fixed_dictionaries(
         | st.builds("bytes {}-{}/{}".format, *[st.integers(0, 30)] * 3),
         "Content-Length": st.sampled_from(["", "²", "9" * 5000, "-1", "10", "1,1"]),
         "Content-Encoding": st.sampled_from(["gzip", "identity", "br", "\xff"]),
+        "Location": st.sampled_from(
+            ["", "x.log", "//evil.example/x.log", "http://[", "https://a:b/", "/Sites/%2e%2e", "\xff"]
+        ),
     },
 )
-replies = st.tuples(
-    st.sampled_from([200, 204, 206, 206, 206, 301, 404, 416, 500]), st.binary(max_size=40), headers
-)
+bodies = st.binary(max_size=40) | st.binary(max_size=40).map(gzip.compress)
+replies = st.tuples(st.sampled_from([200, 204, 206, 206, 206, 301, 302, 404, 416, 500]), bodies, headers)
 
 
 @settings(max_examples=300)
@@ -225,3 +228,23 @@ def test_any_answers_are_a_log_within_its_bounds_or_a_log_error(
         assert len(log.tail) <= tail_bytes
         assert log.omitted >= 0
         assert log.size is None or log.size >= len(log.head) + len(log.tail)
+
+
+@settings(max_examples=200)
+@given(st.lists(replies, min_size=1, max_size=4), st.integers(-3, 12), st.integers(-3, 12))
+def test_any_answers_are_what_is_new_in_a_log_within_its_bounds_or_a_log_error(
+    answers: list[Answer], offset: int, limit: int
+) -> None:
+    left = list(answers)
+    hosts = set()
+
+    def script(request: requests.PreparedRequest) -> Answer:
+        hosts.add(urlsplit(request.url or "").hostname)
+        if (request.url or "").endswith("/token"):
+            return TOKEN
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    client = Client(script, lambda: NOW)
+    with suppress(LogError):
+        assert len(client.logs.since(PATH, offset, limit=limit)) <= max(limit, 0)
+    assert "evil.example" not in hosts

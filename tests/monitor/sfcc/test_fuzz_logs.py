@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from alerts.redact import mask
 from monitor.sfcc import LogFile
-from monitor.sfcc.joblog import assemble, telling_lines
+from monitor.sfcc.importlog import import_lines
+from monitor.sfcc.joblog import assemble, telling_lines, with_imports
 
 KNOWN = "Kn0wn-S3cret.of~the+settings"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJl"
@@ -83,6 +84,9 @@ pieces = st.lists(
                 b"[2026-11-23 02:00:00.000 GMT] ERROR ",
                 b"SystemJobThread|1|a|b ",
                 b"DATAERROR",
+                b"DATAWARNING",
+                b"Impex/log/",
+                b"a.log",
                 b"password=",
                 b"=" * 300,
             ),
@@ -104,6 +108,38 @@ def test_any_bytes_cut_anywhere_make_a_file(
     assert len(gzip.compress(made.content, 6)) <= limit or not made.content
     assert all(line.isprintable() for line in made.lines)
     made.content.decode("utf-8")
+
+
+@settings(max_examples=150)
+@given(pieces, st.lists(pieces, max_size=2), st.integers(1, 120), st.integers(1, 120))
+def test_any_import_logs_make_a_file_with_the_jobs_own(
+    data: bytes, imports: list[bytes], head: int, tail: int
+) -> None:
+    job = assemble(read(data, head, tail), secrets, job_id="a")
+    parts = [assemble(read(one, head, tail), secrets, is_import=True) for one in imports]
+    made = with_imports(job, parts, ["without b.log: gone"])
+    assert made.content.startswith(job.content)
+    assert len(made.lines) <= 12
+    assert all(line.isprintable() for line in made.lines)
+    assert made.masked == job.masked + sum(one.masked for one in parts)
+    assert made.note.endswith("without b.log: gone")
+    made.content.decode("utf-8")
+
+
+@pytest.mark.parametrize("data", ODD.values(), ids=ODD)
+def test_an_import_log_of_any_kind_takes_its_share_of_a_file_and_no_more(data: bytes) -> None:
+    made = assemble(read(data, HEAD, HEAD), secrets, is_import=True)
+    assert len(gzip.compress(made.content, 6)) <= 128 * 1024
+    assert len(made.lines) <= 12
+    assert PASSWORD not in made.content.decode()
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=300), st.integers(1, 12), st.integers(20, 300))
+def test_import_lines_of_any_text_are_few_short_and_printable(text: str, limit: int, width: int) -> None:
+    found = import_lines(text, limit=limit, width=width)
+    assert len(found) <= limit
+    assert all(len(line) <= width and line.isprintable() for line in found)
 
 
 @settings(max_examples=100)

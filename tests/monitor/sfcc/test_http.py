@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from monitor.errors import Reason, SfccError
-from monitor.sfcc.auth import BearerAuth
+from monitor.sfcc.authorization import BearerAuth
 from monitor.sfcc.connect import Connection
 from monitor.sfcc.http import Http, Incoming, Outgoing, Timeouts
 from monitor.sfcc.retry import Pace
@@ -333,23 +333,35 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.mark.parametrize(
-    ("took", "status", "offset"),
+    ("took", "status", "headers", "offset"),
     [
-        pytest.param(5.0, 200, timedelta(seconds=90), id="an answer in time tells the clock"),
-        pytest.param(5.1, 200, None, id="a slow one tells nothing"),
-        pytest.param(1.0, 404, timedelta(seconds=90), id="a refusal tells it too"),
-        pytest.param(1.0, 502, None, id="an error may come from a proxy with a clock of its own"),
+        pytest.param(5.0, 200, {}, timedelta(seconds=90), id="an answer in time tells the clock"),
+        pytest.param(5.1, 200, {}, None, id="a slow one tells nothing"),
+        pytest.param(1.0, 404, {}, timedelta(seconds=90), id="a refusal tells it too"),
+        pytest.param(
+            1.0,
+            403,
+            {"Content-Type": "application/problem+json"},
+            timedelta(seconds=90),
+            id="a refusal of SCAPI as well",
+        ),
+        pytest.param(1.0, 502, {}, None, id="an error may come from a proxy with a clock of its own"),
+        pytest.param(1.0, 301, {}, None, id="and so may a redirect"),
+        pytest.param(1.0, 403, {"Content-Type": "text/html; charset=utf-8"}, None, id="and a page"),
+        pytest.param(1.0, 200, {"Age": "1"}, None, id="and what a cache has kept, which is of its time"),
+        pytest.param(1.0, 200, {"Age": "0"}, timedelta(seconds=90), id="but not what it has just fetched"),
     ],
 )
 def test_which_answers_tell_the_time(
     took: float,
     status: int,
+    headers: dict[str, str],
     offset: timedelta | None,
     session: requests.Session,
     scripted: Callable[..., str],
 ) -> None:
     at = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
-    url = scripted(lambda _asked: (status, b"", {"Date": format_datetime(at, usegmt=True)}))
+    url = scripted(lambda _asked: (status, b"", {"Date": format_datetime(at, usegmt=True), **headers}))
     ours = at - timedelta(seconds=90)
     pace = Pace(lambda: ours, Slow(took), lambda _seconds: None, lambda: 0.5)
     http = Http("ocapi", session, pace, lambda _api, _outcome: None)

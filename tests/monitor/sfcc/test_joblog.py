@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.redact import mask
 from monitor.sfcc import LogFile
-from monitor.sfcc.joblog import assemble, telling_lines
+from monitor.sfcc.joblog import assemble, telling_lines, with_imports
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -235,10 +236,63 @@ def test_characters_broken_by_the_cut_do_no_harm() -> None:
 
 
 def test_an_end_that_was_not_read_is_said() -> None:
-    made = assemble(LogFile("a.log", b"one\ntwo\n", omitted=200 << 20), nothing)
+    why = "its end could not be read in time"
+    made = assemble(LogFile("a.log", b"one\ntwo\n", omitted=200 << 20, why=why), nothing)
     marker = "[… 200 MiB left out by the monitor: its end could not be read in time …]"
     assert made.content.decode() == f"one\ntwo\n{marker}\n"
-    assert made.note == "cut from 200 MiB to its first 8 bytes"
+    assert made.note == f"cut from 200 MiB to its first 8 bytes; {why}"
+
+
+def test_an_end_that_is_damaged_is_said_after_the_last_line_there_is() -> None:
+    damaged = LogFile("a.log", b"one\n", b"nine\nte", omitted=2000, why="the packed log is damaged")
+    made = assemble(damaged, nothing)
+    rest = "[… the rest left out by the monitor: the packed log is damaged …]"
+    text = f"one\n[… 2 KiB left out by the monitor …]\nnine\nte\n{rest}\n"
+    assert made.content.decode() == text
+    assert made.lines[-1] == rest
+
+
+IMPORT = LogFile(
+    "import-1.log",
+    b"[2026-11-22 02:00:00.000 GMT] INFO Starting Import\n"
+    b"[2026-11-22 02:00:01.000 GMT] ERROR DATAERROR: product 'M-1': no value, token=abc123\n",
+)
+
+
+def test_an_import_log_is_a_section_of_the_jobs_log_with_lines_of_its_own() -> None:
+    job = assemble(LogFile("Job-1.log", FAILED_IMPORT.encode()), nothing)
+    made = with_imports(job, [assemble(IMPORT, mask, is_import=True)], ["without b.log: gone"])
+    assert made.name == "Job-1.log"
+    text = made.content.decode()
+    assert text.startswith(FAILED_IMPORT)
+    assert "\n===== import-1.log =====\n[2026-11-22 02:00:00.000 GMT] INFO Starting Import\n" in text
+    assert made.lines[:8] == job.lines
+    assert made.lines[8:] == ("import-1.log:", "02:00:01 DATAERROR: product 'M-1': no value, token=***")
+    assert made.note == "with import-1.log (1 secret masked); without b.log: gone"
+    assert made.masked == 1
+
+
+def test_lines_of_imports_leave_room_for_the_jobs_main_error_and_no_more_than_twelve_in_all() -> None:
+    many = b"".join(b"DATAERROR: kind %s\n" % bytes([number]) for number in b"abcdefghijklmno")
+    job = assemble(LogFile("Job-1.log", FAILED_IMPORT.encode() * 3), nothing)
+    imports = [assemble(LogFile(f"{name}.log", many), nothing, is_import=True) for name in "ab"]
+    made = with_imports(job, imports)
+    assert len(made.lines) == 12
+    assert made.lines[0] == job.lines[0]
+    assert [one for one in made.lines if one.endswith(".log:")] == ["a.log:", "b.log:"]
+
+
+def test_a_job_log_leaves_room_for_the_imports_it_names() -> None:
+    dice = random.Random(3)
+    incompressible = "\n".join(f"{dice.getrandbits(400):x}" for _ in range(20_000)).encode()
+    named = b"\nImport log file: /Sites/IMPEX/log/a.log and /Sites/IMPEX/log/b.log\n"
+    job = assemble(LogFile("Job-1.log", incompressible + named), nothing)
+    assert job.imports == ("Impex/log/a.log", "Impex/log/b.log")
+    made = with_imports(
+        job, [assemble(LogFile(name, incompressible), nothing, is_import=True) for name in ("a.log", "b.log")]
+    )
+    assert len(gzip.compress(made.content)) <= 1 << 20
+    assert job.note.startswith("cut from")
 
 
 def test_secrets_are_masked_in_head_and_tail_and_counted() -> None:
@@ -257,7 +311,7 @@ def test_masking_alone_is_no_cut() -> None:
 
 
 def test_the_lines_told_are_masked_ones() -> None:
-    made = assemble(LogFile("a.log", line("ERROR", "token=abc expired").encode()), secrets)
+    made = assemble(LogFile("a.log", line("ERROR", "token=abc expired").encode()), mask)
     assert made.lines == ("02:00:00 ERROR [import] token=*** expired",)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import LogError, Reason
-from monitor.sfcc.logpath import ROOT, log_parts, log_url
+from monitor.sfcc.logpath import ROOT, archives, log_parts, log_url, redirected, spellings
 
 BASE = "https://shop.example"
 
@@ -24,7 +24,11 @@ BASE = "https://shop.example"
         ("LOGS/jobs/a.log", "LOGS/jobs/a.log"),
         ("/Logs/job.log", "Logs/job.log"),
         ("/Sites/Impex/log/import-fail.log", "Impex/log/import-fail.log"),
+        ("Impex/log/import-fail.log", "Impex/log/import-fail.log"),
+        ("Job-orders-export-20261123013000000.log", "Impex/log/Job-orders-export-20261123013000000.log"),
+        ("Job-1. Import 100%-1.LOG", "Impex/log/Job-1. Import 100%-1.LOG"),
         ("/on/demandware.servlet/webdav/Sites/LOGS/jobs/a.log", "LOGS/jobs/a.log"),
+        ("on/demandware.servlet/webdav/Sites/Impex/log/a.log", "Impex/log/a.log"),
         ("/Sites/LOGS/jobs/1. Akeneo Import/Job-1. Akeneo Import-1.log", None),
         ("/Sites/LOGS/jobs/100%/Job-ü…-1.log", None),
         ("/Sites/LOGS/jobs/a?b#c/Job-a?b#c-1.log", None),
@@ -94,7 +98,10 @@ ATTACKS = [
     "/Sites/Impex/logs/a.log",
     "/Sites/logsx/a.log",
     "/Sites/LOGS",
-    "a.log",
+    "/a.log",
+    "a.xml",
+    "%2e%2e%2fa.log",
+    "a\\b.log",
 ]
 
 
@@ -173,3 +180,74 @@ def test_no_path_leads_out_of_the_folders_of_logs(path: str) -> None:
         assert "\\" not in plain
         assert decoded.count("/") == url.path.count("/")
         decoded = unquote(decoded)
+
+
+@pytest.mark.parametrize(
+    ("path", "others"),
+    [
+        pytest.param("/Sites/LOGS/jobs/a b/Job-a b-1.log", [], id="nothing to decode"),
+        pytest.param("/Sites/LOGS/jobs/100%/Job-100%-1.log", [], id="a percent sign of the name"),
+        pytest.param(
+            "/Sites/LOGS/jobs/a%20b/Job-a%20b-1.log", ["LOGS/jobs/a b/Job-a b-1.log"], id="an address"
+        ),
+        pytest.param("/Sites/LOGS/jobs/100%25/a.log", ["LOGS/jobs/100%/a.log"], id="an escaped percent sign"),
+    ],
+)
+def test_percent_signs_are_taken_both_ways_as_they_stand_first(path: str, others: list[str]) -> None:
+    found = ["/".join(parts) for parts in spellings(log_parts(path))]
+    assert found == [path.removeprefix("/Sites/"), *others]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param(
+            "/Sites/LOGS/jobs/a/Job-a-1.log",
+            [
+                "LOGS/log_archive/jobs/a/Job-a-1.log.gz",
+                "LOGS/jobs/a/log_archive/Job-a-1.log.gz",
+                "LOGS/jobs/log_archive/Job-a-1.log.gz",
+            ],
+            id="of a job",
+        ),
+        pytest.param("/Logs/job.log", ["Logs/log_archive/job.log.gz"], id="directly in the folder of logs"),
+        pytest.param("/Sites/Impex/log/a.log", [], id="of an import: nothing is said to move"),
+    ],
+)
+def test_places_of_a_log_that_was_moved_away(path: str, expected: list[str]) -> None:
+    assert list(dict.fromkeys("/".join(parts) for parts in archives(log_parts(path)))) == expected
+
+
+HERE = BASE + ROOT + "LOGS/jobs/a/Job-a-1.log"
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (ROOT + "Logs/jobs/a/Job-a-1.log", "Logs/jobs/a/Job-a-1.log"),
+        (BASE + ROOT + "LOGS/log_archive/a.log.gz", "LOGS/log_archive/a.log.gz"),
+        ("https://SHOP.example:443" + ROOT + "LOGS/x.log", "LOGS/x.log"),
+        ("other.log", "LOGS/jobs/a/other.log"),
+        ("../b/c%20d.log", "LOGS/jobs/b/c%20d.log"),
+        ("https://evil.example" + ROOT + "LOGS/x.log", None),
+        ("http://shop.example" + ROOT + "LOGS/x.log", None),
+        ("https://shop.example:8443" + ROOT + "LOGS/x.log", None),
+        ("https://user@shop.example" + ROOT + "LOGS/x.log", None),
+        ("https://shop.example@evil.example" + ROOT + "LOGS/x.log", None),
+        ("//evil.example" + ROOT + "LOGS/x.log", None),
+        ("\\\\evil.example\\x.log", None),
+        (ROOT + "Catalogs/shop/x.xml", None),
+        (ROOT + "LOGS/%2e%2e/Catalogs/x.xml", None),
+        (ROOT + "LOGS/x.log?token=1", None),
+        ("/login", None),
+        ("https://[", None),
+        ("https://shop.example:none/", None),
+        (ROOT + "LOGS/%ff.log", None),
+        ("", None),
+        ("javascript:alert(1)", None),
+    ],
+    ids=ascii,
+)
+def test_a_redirect_leads_to_a_log_of_the_same_server_or_nowhere(location: str, expected: str | None) -> None:
+    found = redirected(BASE, location, HERE)
+    assert found == (None if expected is None else BASE + ROOT + expected) or (location, found) == ("", HERE)

@@ -55,7 +55,7 @@ def refusal(status: int, host: str = "shop.example", **fields: object) -> Refusa
         (refusal(521, title="Web Server Is Down"), Reason.SERVER, "yes", '(521, page "Web Server Is Down")'),
         (refusal(408), Reason.TIMEOUT, "yes", "waited too long"),
         (refusal(413, SANDBOX), Reason.MAINTENANCE, "", "as a stopped sandbox does: start it"),
-        (refusal(413), Reason.REFUSED, "", "refuses the request (413)"),
+        (refusal(413), Reason.REFUSED, "", "refuses the request as too large (413)"),
         (refusal(400, fault_type="Odd", message="Why?"), Reason.REFUSED, "", "(400, Odd: Why?)"),
         (
             refusal(301, location="https://login.example/x?y"),

@@ -2,12 +2,14 @@
 
 import base64
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Caller, ManualClock, Response, World
@@ -193,3 +195,91 @@ def send_assertion(world: World, assertion: str, kind: str = ASSERTION_TYPE) -> 
 def test_no_secret_shows_in_a_representation(world: World) -> None:
     world.account_manager.add_client("odd", "do-not-show")
     assert "do-not-show" not in repr(vars(world.account_manager))
+
+
+def by_body(world: World, client_id: str, secret: str) -> Response:
+    body = urlencode({"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret})
+    return Caller(world, authorization="").call("POST", PATH, body.encode(), FORM)
+
+
+@pytest.mark.parametrize(
+    ("method", "basic", "body"),
+    [
+        pytest.param(None, 200, 401, id="none said: basic"),
+        pytest.param("client_secret_basic", 200, 401, id="basic"),
+        pytest.param("client_secret_post", 401, 200, id="in the body"),
+        pytest.param("private_key_jwt", 401, 401, id="by assertion"),
+    ],
+)
+def test_a_client_is_taken_in_the_way_it_is_set_to_and_in_no_other(
+    world: World, method: Any, basic: int, body: int
+) -> None:
+    world.account_manager.add_client("c", "s", auth_method=method)
+    assert (ask(world, "c", "s").status, by_body(world, "c", "s").status) == (basic, body)
+    assert world.account_manager.wrong_tries["c"] == 0
+
+
+def test_a_key_is_refused_where_the_client_is_set_to_a_secret(world: World, key: rsa.RSAPrivateKey) -> None:
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    claims = {"iss": "c", "sub": "c", "aud": "http://am.test" + PATH, "exp": int(time.time()) + 60}
+    assertion = jwt.encode(claims, key, algorithm="RS256")
+    world.account_manager.add_client("c", "s", public_key=public.decode())
+    assert send_assertion(world, assertion).status == 401
+    world.account_manager.add_client("c", public_key=public.decode())
+    assert send_assertion(world, assertion).status == 200
+
+
+def test_a_client_can_be_given_by_its_certificate(world: World, key: rsa.RSAPrivateKey) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "monitor")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    world.account_manager.add_client("c", public_key=certificate.decode())
+    claims = {"iss": "c", "sub": "c", "aud": "http://am.test" + PATH, "exp": int(time.time()) + 60}
+    assert send_assertion(world, jwt.encode(claims, key, algorithm="RS256")).status == 200
+
+
+def test_wrong_tries_are_counted_for_the_client_that_was_named(world: World) -> None:
+    for secret in ("wrong", "wrong again", DEMO_CLIENT_SECRET):
+        ask(world, DEMO_CLIENT_ID, secret)
+    ask(world, "nobody", "x")
+    assert dict(world.account_manager.wrong_tries) == {DEMO_CLIENT_ID: 2, "nobody": 1}
+
+
+@pytest.mark.parametrize(
+    ("tenants", "asked", "status"),
+    [
+        pytest.param(None, "zzxy_001", 200, id="a role without a filter"),
+        pytest.param(["zzxy_001", "zzxy_prd"], "zzxy_prd", 200, id="in the filter"),
+        pytest.param(["zzxy_001"], "zzxy_prd", 400, id="not in the filter"),
+        pytest.param([], "zzxy_001", 400, id="without the role"),
+    ],
+)
+def test_a_tenant_is_granted_by_the_filter_of_the_role(
+    world: World, tenants: list[str] | None, asked: str, status: int
+) -> None:
+    world.account_manager.add_client("c", "s", scopes=("sfcc.jobs",), tenants=tenants)
+    scope = f"sfcc.jobs SALESFORCE_COMMERCE_API:{asked}"
+    response = ask(world, "c", "s", scope=scope)
+    assert response.status == status
+    if status == 200:
+        grant = world.account_manager.grant_of(response.json()["access_token"])
+        assert grant is not None
+        assert (grant.client_id, grant.tenants) == ("c", frozenset({asked}))
+    else:
+        assert response.json()["error"] == "invalid_scope"
+
+
+def test_a_token_without_a_scope_asked_for_names_no_tenant(world: World) -> None:
+    document = ask(world, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).json()
+    assert document["scope"] == "mail sfcc.jobs sfcc.jobs.rw"
+    grant = world.account_manager.grant_of(document["access_token"])
+    assert grant is not None
+    assert grant.tenants == frozenset()
+    world.account_manager.revoke_all()
+    assert world.account_manager.grant_of(document["access_token"]) is None

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from monitor.simulator import Caller, JobSpec, World
 
 
@@ -28,6 +30,34 @@ def test_a_wrong_order_is_explained(caller: Caller) -> None:
         status, answer = steer(caller, "POST", "faults", **document)
         assert status == 400
         assert answer["error"]
+
+
+def test_quirks_are_switched_while_it_runs(world: World, caller: Caller) -> None:
+    status, answer = steer(caller, "POST", "quirks", search_fields="snake", load=85, ranges=False)
+    assert status == 200
+    assert (world.quirks.search_fields, world.quirks.load, world.quirks.ranges) == ("snake", 85, False)
+    assert answer == {"quirks": steer(caller, "GET", "state")[1]["quirks"]}
+    assert steer(caller, "POST", "quirks", load=None)[0] == 200
+    assert world.quirks.load is None
+
+
+@pytest.mark.parametrize(
+    ("quirk", "value", "named"),
+    [
+        ("searching", 1, "there are: "),
+        ("search_fields", "kebab", "'camel' or 'snake' or 'both'"),
+        ("load", "85", "int or null"),
+        ("ranges", 1, "bool"),
+        ("after_search", None, "there are: "),
+    ],
+)
+def test_a_wrong_quirk_changes_nothing_and_is_explained(
+    world: World, caller: Caller, quirk: str, value: object, named: str
+) -> None:
+    status, answer = steer(caller, "POST", "quirks", **{"short_pages": 7, quirk: value})
+    assert (status, world.quirks.short_pages) == (400, None)
+    assert named in str(answer["error"])
+    assert caller.call("POST", "/__simulator__/quirks", b"[]").status == 400
 
 
 def test_a_job_is_made_to_fail_or_started(world: World, caller: Caller) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.simulator import Caller, Faults, Mishap, Response, World
+from monitor.simulator import Caller, Faults, Mishap, Response, ScapiCaller, World
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,88 @@ def test_tokens_may_be_revoked_between_two_requests(world: World, caller: Caller
     assert statuses(3, caller.search) == [200, 401, 401]
     assert Caller(world).search().status == 200
     assert world.faults.done == ["search revoked"]
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "title"),
+    [
+        pytest.param(lambda f: f.throttle(retry_after=7), 429, "Too Many Requests", id="throttled"),
+        pytest.param(lambda f: f.unavailable(load=95), 503, "Service Unavailable", id="load shedding"),
+        pytest.param(lambda f: f.gateway_timeout(), 504, "Gateway Timeout", id="timeout"),
+        pytest.param(lambda f: f.server_error(), 500, "Internal Server Error", id="error"),
+        pytest.param(lambda f: f.maintenance(), 503, "Maintenance", id="maintenance"),
+    ],
+)
+def test_scapi_refuses_with_a_problem_where_ocapi_has_a_page(
+    world: World, caller: Caller, order: Callable[[Faults], None], status: int, title: str
+) -> None:
+    order(world.faults)
+    problem = ScapiCaller(world).search()
+    order(world.faults)
+    page = caller.search()
+    assert (problem.status, page.status) == (status, status)
+    assert problem.json()["title"] == title
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert page.headers["Content-Type"] == "text/html;charset=UTF-8"
+    rest = [{k: v for k, v in each.headers.items() if k != "Content-Type"} for each in (problem, page)]
+    assert rest[0] == rest[1]
+
+
+def test_maintenance_says_so_in_a_header_and_in_the_type(world: World) -> None:
+    world.faults.maintenance("scapi", retry_after=60)
+    response = ScapiCaller(world).search()
+    assert (response.headers["sfdc_maintenance"], response.headers["Retry-After"]) == ("true", "60")
+    assert response.json()["type"].endswith("/errors/maintenance")
+
+
+@pytest.mark.parametrize("status", [413, 503])
+def test_a_stopped_sandbox_answers_with_a_page(world: World, caller: Caller, status: int) -> None:
+    world.faults.asleep(status=status, n=3)
+    for asked in (caller, ScapiCaller(world)):
+        response = asked.search()
+        assert (response.status, response.headers["Content-Type"]) == (status, "text/html;charset=UTF-8")
+    assert caller.file("/LOGS/jobs/x.log").status == status
+
+
+def test_a_shop_answers_with_a_page_of_its_own(world: World, caller: Caller) -> None:
+    world.faults.storefront()
+    world.faults.storefront(status=200)
+    first, second = caller.search(), caller.search()
+    assert (first.status, second.status) == (404, 200)
+    assert b"cart" in first.read()
+
+
+@pytest.mark.parametrize(
+    ("api", "struck"),
+    [
+        ("scapi", ["scapi search", "scapi execution"]),
+        ("ocapi", ["ocapi search", "ocapi execution"]),
+        ("search", ["scapi search", "ocapi search"]),
+        ("scapi search", ["scapi search"]),
+        ("ocapi execution", ["ocapi execution"]),
+        ("webdav", ["webdav"]),
+    ],
+)
+def test_a_fault_strikes_an_api_a_resource_or_a_resource_of_one_api(
+    world: World, caller: Caller, api: str, struck: list[str]
+) -> None:
+    world.faults.server_error(api, n=None)
+    scapi = ScapiCaller(world)
+    statuses = {
+        "scapi search": scapi.search().status,
+        "scapi execution": scapi.execution("a", "1").status,
+        "ocapi search": caller.search().status,
+        "ocapi execution": caller.execution("a", "1").status,
+        "webdav": caller.file("/LOGS/x").status,
+    }
+    assert {name for name, status in statuses.items() if status == 500} == set(struck)
+
+
+def test_a_short_page_of_scapi_has_fewer_hits_and_the_same_total(world: World) -> None:
+    for _ in range(3):
+        world.start("a").finish()
+    world.faults.short_page("scapi", keep=2, n=2)
+    document = ScapiCaller(world).search(limit=50).json()
+    assert (len(document["hits"]), document["total"], document["limit"]) == (2, 3, 50)
+    world.quirks.scapi_limit_means = "returned"
+    assert ScapiCaller(world).search(limit=50).json()["limit"] == 2

@@ -79,3 +79,23 @@ def test_an_aborted_run_says_so(world: World, clock: ManualClock) -> None:
     run = world.start("job")
     clock.advance(30)
     assert log_of(world, run.abort())[-1].endswith("was aborted.")
+
+
+def test_an_import_names_the_log_of_its_own_and_writes_it(world: World, clock: ManualClock) -> None:
+    run = world.start("import", steps=("load", "after"))
+    clock.advance(30)
+    path = run.write_import_log()
+    other = run.write_import_log(b"x", name="import-b.log")
+    clock.advance(30)
+    run.next_step()
+    clock.advance(30)
+    run.finish()
+    caller = Caller(world)
+    lines = caller.file(run.log_path).read().decode().splitlines()
+    named = [line for line in lines if "Import log file: " in line]
+    assert [line.rpartition(" ")[2] for line in named] == [path, other]
+    assert all("|import|load " in line and line.startswith("[2026-11-22 02:00:30.000") for line in named)
+    assert [line[:26] for line in lines] == sorted(line[:26] for line in lines)
+    assert path.startswith("/Sites/IMPEX/log/import-20261122020030000-1")
+    assert b"DATAERROR" in caller.file(path).read()
+    assert caller.file("/Sites/Impex/log/import-b.log").read() == b"x"

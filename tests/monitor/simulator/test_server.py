@@ -1,15 +1,18 @@
 """The simulator on real ports: HTTP, HTTPS, keep-alive, threads, and what goes wrong on the wire."""
 
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from monitor.simulator import (
     DEMO_CLIENT_ID,
@@ -235,3 +238,52 @@ def test_bodies_have_a_length_and_a_limit(simulator: Simulator, headers: dict[st
         request.headers.pop("Content-Length", None)
     with requests.Session() as session:
         assert session.send(request, timeout=5).status_code == status
+
+
+def test_a_door_for_known_clients_opens_to_a_certificate_and_to_nobody_else(
+    world: World, tmp_path: Path
+) -> None:
+    with Simulator(world, https_port=0, mtls_port=0) as simulator:
+        trusted = ssl.create_default_context(cadata=simulator.ca_pem.decode())
+        with pytest.raises(OSError, match=r"(?i)certificate required|reset|EOF|closed"):
+            knock(simulator.mtls_url, trusted)
+        identify(trusted, simulator.client_certificate("pass phrase"), b"pass phrase", tmp_path)
+        assert knock(simulator.mtls_url, trusted) == 404
+        stranger = ssl.create_default_context(cadata=simulator.ca_pem.decode())
+        with Simulator(World(world.clock), mtls_port=0) as another:
+            identify(stranger, another.client_certificate("x"), b"x", tmp_path)
+        with pytest.raises(OSError, match=r"(?i)unknown ca|reset|EOF|closed|decrypt"):
+            knock(simulator.mtls_url, stranger)
+        assert knock(simulator.https_url, ssl.create_default_context(cadata=simulator.ca_pem.decode())) == 404
+
+
+def test_a_certificate_is_sealed_by_its_passphrase(world: World) -> None:
+    with Simulator(world, mtls_port=0) as simulator:
+        sealed = simulator.client_certificate("right")
+        with pytest.raises(ValueError, match="password"):
+            pkcs12.load_key_and_certificates(sealed, b"wrong")
+        with pytest.raises(RuntimeError, match="does not listen"):
+            _ = simulator.https_url
+
+
+def knock(url: str, context: ssl.SSLContext) -> int:
+    host, _, port = url.removeprefix("https://").partition(":")
+    connection = HTTPSConnection(host, int(port), context=context, timeout=10)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def identify(context: ssl.SSLContext, sealed: bytes, passphrase: bytes, directory: Path) -> None:
+    key, certificate, chain = pkcs12.load_key_and_certificates(sealed, passphrase)
+    assert key is not None
+    assert certificate is not None
+    pem = [
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        *(each.public_bytes(Encoding.PEM) for each in (certificate, *chain)),
+    ]
+    file = directory / "client.pem"
+    file.write_bytes(b"".join(pem))
+    context.load_cert_chain(file)

@@ -1,5 +1,6 @@
 """Logs over WebDAV: who may read, what ranges give, what folders show, and when a log is gone."""
 
+import gzip
 import xml.etree.ElementTree as ET
 from datetime import timedelta
 
@@ -8,12 +9,14 @@ import pytest
 from monitor.simulator import (
     DEMO_ACCESS_KEY,
     DEMO_USER,
+    LOG_ARCHIVES,
     Caller,
     GeneratedLog,
     ManualClock,
     Response,
     World,
 )
+from monitor.simulator.webdav import ROOT
 
 PATH = "/Sites/LOGS/jobs/j/Job-j-1.log"
 TEXT = b"0123456789"
@@ -223,3 +226,93 @@ def test_a_right_try_makes_up_for_the_wrong_ones(world: World) -> None:
         for _ in range(5):
             Caller.basic(world, DEMO_USER, "guess").file(PATH)
         assert Caller.basic(world, DEMO_USER, DEMO_ACCESS_KEY).file(PATH).status == 200
+
+
+@pytest.mark.parametrize("place", LOG_ARCHIVES)
+def test_an_old_log_lies_gzipped_in_an_archive_whose_place_can_be_chosen(
+    world: World, caller: Caller, clock: ManualClock, place: str
+) -> None:
+    run = world.start("my job").finish()
+    text = caller.file(run.log_path).read()
+    world.quirks.log_archive = place
+    archived = place.format(job="my job", file=run.execution.log_name)
+    assert caller.file(archived).status == 404
+    clock.advance(timedelta(days=3))
+    response = caller.file(archived)
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/gzip")
+    assert gzip.decompress(response.read()) == text
+    assert caller.file(run.log_path).status == 404
+    places = [other.format(job="my job", file=run.execution.log_name) for other in LOG_ARCHIVES]
+    assert [caller.file(other).status for other in places].count(200) == 1
+    folder = archived.rpartition("/")[0]
+    assert run.execution.log_name + ".gz" in caller.file(folder, "PROPFIND", Depth="1").read().decode()
+
+
+def test_where_there_is_no_archive_an_old_log_is_lost(world: World, caller: Caller) -> None:
+    run = world.start("j").finish().archive_log()
+    archived = LOG_ARCHIVES[0].format(job="j", file=run.execution.log_name)
+    assert caller.file(archived).status == 200
+    world.quirks.log_archive = None
+    assert caller.file(archived).status == 404
+
+
+def test_a_file_may_be_said_to_be_elsewhere(world: World, caller: Caller) -> None:
+    run = world.start("j").finish()
+    world.quirks.log_redirect = "https://cdn.example.com"
+    response = caller.file(run.log_path)
+    assert response.status == 302
+    assert response.headers["Location"] == (
+        "https://cdn.example.com/on/demandware.servlet/webdav" + run.log_path
+    )
+    world.quirks.log_redirect = f"{ROOT}/LOGS/moved"
+    assert caller.file(run.log_path).headers["Location"].startswith(f"{ROOT}/LOGS/moved/LOGS/jobs/j/")
+    assert caller.file("/LOGS/moved/x").status == 404
+    assert Caller(world, authorization="").file(run.log_path).status == 401
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_client_may_read_some_folders_and_others_not(world: World, caller: Caller, status: int) -> None:
+    run = world.start("j").finish()
+    path = run.write_import_log()
+    world.permissions.folders = frozenset({"/logs"})
+    world.permissions.denied_status = status
+    assert (caller.file(run.log_path).status, caller.file(path).status) == (200, status)
+    world.permissions.folders = frozenset({"/impex"})
+    assert (caller.file(run.log_path).status, caller.file(path).status) == (status, 200)
+    assert Caller.basic(world, DEMO_USER, DEMO_ACCESS_KEY).file(run.log_path).status == 200
+
+
+def test_wrong_keys_are_counted_until_the_key_is_locked(world: World) -> None:
+    users = world.webdav_users
+    for tries in range(1, 7):
+        assert Caller.basic(world, DEMO_USER, "wrong").file("/LOGS/x").status == 401
+        assert (users.wrong_tries(DEMO_USER), users.locked(DEMO_USER)) == (tries, tries == 6)
+    assert Caller.basic(world, DEMO_USER, DEMO_ACCESS_KEY).file("/LOGS/x").status == 401
+    assert users.wrong_tries(DEMO_USER) == 6
+
+
+def test_clients_of_old_versions_find_a_log_where_its_name_stood_for_its_place(
+    world: World, caller: Caller
+) -> None:
+    run = world.start("j").finish()
+    document = caller.call("GET", f"/s/-/dw/data/v19_5/jobs/j/executions/{run.id}").json()
+    assert "log_file_path" not in document
+    old = caller.file(f"/Impex/log/{document['log_file_name']}")
+    assert old.read() == caller.file(run.log_path).read()
+
+
+def test_whether_a_token_was_sent_is_recorded_and_which_is_not(world: World, caller: Caller) -> None:
+    caller.file("/LOGS/x")
+    Caller(world, authorization="").file("/LOGS/x")
+    assert [record.authorized for record in world.requests] == [True, False]
+    assert caller.authorization not in repr(world.requests)
+
+
+def test_a_log_may_be_behind_its_run_and_end_later(world: World, caller: Caller, clock: ManualClock) -> None:
+    world.quirks.log_lag = timedelta(seconds=5)
+    run = world.start("j")
+    clock.advance(10)
+    run.finish()
+    assert b"finished with status" not in caller.file(run.log_path).read()
+    clock.advance(5)
+    assert b"finished with status" in caller.file(run.log_path).read()

@@ -15,7 +15,9 @@ down_revision = None
 def upgrade() -> None:
     _cursors()
     _leases()
+    _refused_keys()
     _coverage()
+    _lookups()
     _executions()
     _job_outcomes()
     _job_durations()
@@ -48,6 +50,7 @@ def _cursors() -> None:
         sa.Column("last_reason", sa.String(32)),
         sa.Column("running", sa.Integer()),
         sa.Column("clock_skew", sa.BigInteger()),
+        sa.Column("backend", sa.String(16)),
     )
 
 
@@ -61,6 +64,15 @@ def _leases() -> None:
     )
 
 
+def _refused_keys() -> None:
+    op.create_table(
+        "refused_keys",
+        sa.Column("instance", sa.Text(), primary_key=True),
+        sa.Column("login", sa.Text(), primary_key=True),
+        sa.Column("mark", sa.Text(), nullable=False),
+    )
+
+
 def _coverage() -> None:
     op.create_table(
         "coverage",
@@ -68,6 +80,20 @@ def _coverage() -> None:
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "starts_at"),
+    )
+
+
+def _lookups() -> None:
+    op.create_table(
+        "lookups",
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "job_id", "id"),
     )
 
 
