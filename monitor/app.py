@@ -27,17 +27,18 @@ from monitor.errors import LeaseLostError, MonitorError, Reason, StateError
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.refused_keys import StoredRefusedKeys
 from monitor.history.trouble import state_errors
+from monitor.joblogs.logfetch import LogFetcher
+from monitor.joblogs.wholelog import reading_by
 from monitor.keeping import Keeper
 from monitor.leases import RENEW_SECONDS, Leases, instance_of, of_instance
-from monitor.logfetch import LogFetcher
 from monitor.loops import Loop, Once, Rest, Rounds
 from monitor.masking import Mask
 from monitor.metrics import AgentMetrics, StateCollector
-from monitor.pace import Cadence
-from monitor.pacing import Pacer
+from monitor.pacing.pace import Cadence
+from monitor.pacing.pacer import Pacer
 from monitor.policy import Policy
-from monitor.poll import Poller, PollResult
-from monitor.progress import NowAndThen, Report
+from monitor.polling.poll import Poller, PollResult
+from monitor.polling.progress import NowAndThen, Report
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import policy
 from monitor.sfcc import JobsApi
@@ -48,7 +49,6 @@ from monitor.targets import notifiers_for
 from monitor.telling import Teller
 from monitor.watch import Fence, Watch
 from monitor.web import Endpoint, application
-from monitor.wholelog import reading_by
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from monitor.history.leases import Lease
 from monitor.history.trouble import state_errors
 from monitor.leases import Leases, of_instance
 from monitor.metrics import AgentMetrics
-from monitor.poll import Poller, PollResult
+from monitor.polling.poll import Poller, PollResult
 from monitor.published import JobSnapshot
 from monitor.snapshot import Snapshots
 

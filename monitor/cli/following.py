@@ -17,8 +17,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.detect.classify import outcome
 from monitor.detect.words import OUTCOME_WORDS, span
 from monitor.errors import LogError, MonitorError, SfccError
-from monitor.following import LogTail
-from monitor.launching import until_the_end
+from monitor.joblogs.following import LogTail
 from monitor.masking import Mask
 from monitor.model import Execution, Outcome, RunKey
 from monitor.policy import JobPolicy
@@ -26,6 +25,7 @@ from monitor.settings import Settings
 from monitor.settings.policies import policy
 from monitor.sfcc import JobsApi
 from monitor.sfcc.connect import Connection
+from monitor.triggering.launching import until_the_end
 
 LATELY = timedelta(minutes=15)
 """A run that ended so long ago is shown where none is active."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import click
 
-from monitor.progress import Progress
+from monitor.polling.progress import Progress
 
 PATIENCE = 1.0
 """Seconds without a word."""

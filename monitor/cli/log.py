@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alerts.model import Attachment
+    from monitor.joblogs.runlog import FoundRun
     from monitor.masking import Mask
-    from monitor.runlog import FoundRun
     from monitor.settings import Settings
 
 NOT_TO_BE_HAD = frozenset({Reason.NOT_FOUND, Reason.PERMISSION, Reason.REFUSED, Reason.PROTOCOL})
@@ -96,7 +96,7 @@ class _Kept(NamedTuple):
 def _kept(settings: Settings, job: str, execution_id: str | None, instance: str | None) -> _Kept:
     """By the history; where that does not know it, by the instance, if there is one to ask."""
     from monitor.cli import there
-    from monitor.runlog import read_log, read_log_there
+    from monitor.joblogs.runlog import read_log, read_log_there
 
     try:
         engine = existing_state_of(settings)
@@ -120,7 +120,7 @@ def _in_history(
 ) -> FoundRun:
     from monitor.cli import known
     from monitor.history.engine import reading
-    from monitor.runlog import find_run
+    from monitor.joblogs.runlog import find_run
 
     with reading(engine) as connection:
         known.need_instance(known.instances(connection, settings), instance)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from alerts.model import Incident
     from monitor.history.cursor import Cursor
-    from monitor.poll import PollResult
+    from monitor.polling.poll import PollResult
 
 COLUMNS = (
     Column("instance", leaves=2),

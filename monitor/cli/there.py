@@ -9,13 +9,13 @@ from monitor.access import connection_to
 from monitor.cli.known import among
 from monitor.detect.classify import outcome
 from monitor.errors import MonitorError
-from monitor.launching import runs_now
+from monitor.joblogs.runlog import FoundRun
 from monitor.model import Execution, Outcome
 from monitor.policy import Policy
-from monitor.runlog import FoundRun
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import policy
 from monitor.sfcc import JobsApi
+from monitor.triggering.launching import runs_now
 
 LAST_DAY = timedelta(days=1)
 _BAD = (Outcome.FAILED, Outcome.ABORTED)

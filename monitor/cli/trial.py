@@ -25,15 +25,15 @@ from monitor.detect.classify import failed_step, message, outcome
 from monitor.detect.words import OUTCOME_WORDS, one_line, span
 from monitor.errors import MonitorError, SfccError
 from monitor.history.engine import reading
-from monitor.launching import Known, fetch_log, find_again, known_of, look, until_the_end
+from monitor.joblogs.wholelog import reading_by
 from monitor.masking import masked
 from monitor.model import Execution, Outcome, RunKey
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.kinds import instance_type
 from monitor.settings.policies import policy
 from monitor.sfcc.starting import AlreadyRunningError, UnknownJobError, UnsureStartError
-from monitor.triggering import Kind, Objection, Situation, judge
-from monitor.wholelog import reading_by
+from monitor.triggering.guard import Kind, Objection, Situation, judge
+from monitor.triggering.launching import Known, fetch_log, find_again, known_of, look, until_the_end
 
 COMMAND = "sfcc-job-monitor"
 EXIT_NOT_WELL = 1

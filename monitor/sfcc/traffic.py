@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from monitor.errors import Reason, SfccError
-from monitor.pace import LOADED, LONGEST_ASKED, OVERLOADED, slowdown
+from monitor.pacing.pace import LOADED, LONGEST_ASKED, OVERLOADED, slowdown
 
 LOAD, LOAD_STATUS = "sfdc_load", "sfdc_load_status"
 STATUS_LOADS = {"WARN": LOADED, "THROTTLE": OVERLOADED}

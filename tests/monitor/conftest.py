@@ -17,8 +17,8 @@ from alerts.testing import RecordingNotifier
 from monitor.app import App
 from monitor.clock import ManualClock
 from monitor.crossings import Crossing
-from monitor.poll import PollResult
-from monitor.progress import Report
+from monitor.polling.poll import PollResult
+from monitor.polling.progress import Report
 from monitor.settings import InstanceSettings, Settings
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
 from monitor.simulator import ManualClock as WorldClock

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import Reason, SfccError, StoppingError
-from monitor.pace import LONGEST_ASKED
+from monitor.pacing.pace import LONGEST_ASKED
 from monitor.sfcc.connect import Connection
 from monitor.sfcc.traffic import KEPT_FOR_POLLS, Traffic, load_of
 from monitor.simulator import World

@@ -20,14 +20,14 @@ from monitor.errors import Reason, SfccError
 from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.series import SeriesFacts
+from monitor.joblogs.wholelog import Reading, whole_log
 from monitor.masking import Mask
 from monitor.model import VANISHED_AFTER, Execution, Outcome, RunId, RunKey
 from monitor.overview import latest_by_end
 from monitor.policy import Policy
 from monitor.sfcc import JobsApi, LogReader
 from monitor.sfcc.joblog import JobLog
-from monitor.triggering import LastRun, Situation, shared_group
-from monitor.wholelog import Reading, whole_log
+from monitor.triggering.guard import LastRun, Situation, shared_group
 
 LOOK_BACK = timedelta(minutes=15)
 """How long ago a run may have ended to be found by a look: longer than any usual buffer."""

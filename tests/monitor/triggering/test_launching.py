@@ -17,10 +17,18 @@ from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.history.stats import ExpectedDuration
 from monitor.judgement import judge_for
-from monitor.launching import GIVEN_UP_AFTER, UNSEEN_LOOKS, Known, find_again, known_of, look, until_the_end
 from monitor.model import Execution, ExitStatus, Outcome, RunId, RunKey
 from monitor.policy import GroupPolicy, Policy
 from monitor.sfcc import Page
+from monitor.triggering.launching import (
+    GIVEN_UP_AFTER,
+    UNSEEN_LOOKS,
+    Known,
+    find_again,
+    known_of,
+    look,
+    until_the_end,
+)
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -27,11 +27,11 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
-from monitor.intake import Intake
-from monitor.lookups import Lookups
 from monitor.model import Execution, RunId
-from monitor.polltime import Moment
-from monitor.progress import Progress, Report
+from monitor.polling.intake import Intake
+from monitor.polling.lookups import Lookups
+from monitor.polling.polltime import Moment
+from monitor.polling.progress import Progress, Report
 from monitor.sfcc import JobsApi, Page
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from monitor.history.cursor import Cursor
 from monitor.history.executions import Judge
 from monitor.masking import Mask, masked
 from monitor.model import Execution
-from monitor.polltime import PollTime
+from monitor.polling.polltime import PollTime
 
 Fence = Callable[[Connection], None]
 

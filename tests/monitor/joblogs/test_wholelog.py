@@ -11,10 +11,10 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.errors import LogError, Reason, SfccError, StoppingError
+from monitor.joblogs.wholelog import IMPORT_SECONDS, Reading, reading_by, whole_log
 from monitor.model import Execution
 from monitor.settings import Settings
 from monitor.sfcc import LogFile, ReadLimits
-from monitor.wholelog import IMPORT_SECONDS, Reading, reading_by, whole_log
 from tests.monitor.cli.conftest import a_run, running
 from tests.monitor.conftest import Night
 

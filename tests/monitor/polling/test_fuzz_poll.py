@@ -26,7 +26,7 @@ from monitor.history.engine import reading
 from monitor.metrics import AgentMetrics, StateCollector
 from monitor.model import Execution
 from monitor.policy import Policy
-from monitor.poll import Poller
+from monitor.polling.poll import Poller
 from monitor.settings import InstanceSettings
 from monitor.sfcc import wire
 from tests.monitor.answers import GONE, TOKEN, Answer, Client, searched, start_of

@@ -22,7 +22,7 @@ from monitor.history import executions as history
 from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
 from monitor.model import Execution, Outcome, RunId
-from monitor.polltime import PollTime
+from monitor.polling.polltime import PollTime
 from monitor.sfcc import JobsApi, Page
 from monitor.sfcc.backends import Backends
 

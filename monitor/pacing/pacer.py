@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from monitor.errors import Reason
-from monitor.pace import DUE_FOR, Cadence, Next, Seen, Why, is_busy, is_open, next_due, next_poll
+from monitor.pacing.pace import DUE_FOR, Cadence, Next, Seen, Why, is_busy, is_open, next_due, next_poll
 from monitor.published import JobSnapshot
 from monitor.sfcc.traffic import Traffic
 

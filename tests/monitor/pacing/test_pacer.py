@@ -7,8 +7,8 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.errors import Reason
-from monitor.pace import Cadence, Next, Why
-from monitor.pacing import Pacer
+from monitor.pacing.pace import Cadence, Next, Why
+from monitor.pacing.pacer import Pacer
 from monitor.published import JobSnapshot
 from monitor.sfcc.traffic import Traffic
 

@@ -19,10 +19,10 @@ from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.history.executions import Judged
+from monitor.joblogs.wholelog import Reading, limits_of, whole_log
 from monitor.masking import Mask
 from monitor.model import Execution, Outcome, RunKey
 from monitor.settings import Settings
-from monitor.wholelog import Reading, limits_of, whole_log
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -11,7 +11,7 @@ import pytest
 from monitor.model import Execution, ExitStatus, Outcome
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
-from monitor.triggering import JUST_DUE, Kind, LastRun, Situation, judge
+from monitor.triggering.guard import JUST_DUE, Kind, LastRun, Situation, judge
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.progress import NowAndThen, Progress
+from monitor.polling.progress import NowAndThen, Progress
 
 SINCE = datetime(2026, 11, 19, tzinfo=UTC)
 HALF = Progress("production", SINCE, SINCE + timedelta(hours=28), SINCE + timedelta(hours=44), 31_200)

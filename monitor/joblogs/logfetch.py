@@ -16,12 +16,12 @@ from monitor.detect.refs import parse_attachment_ref
 from monitor.errors import LogError, SfccError
 from monitor.history import executions as history
 from monitor.history.engine import reading as reading_state
+from monitor.joblogs.wholelog import Reading, whole_log
 from monitor.masking import Mask
 from monitor.model import Execution
 from monitor.policy import Policy
 from monitor.sfcc import LogReader
 from monitor.sfcc.joblog import JobLog
-from monitor.wholelog import Reading, whole_log
 
 GONE_AFTER = timedelta(hours=1)
 """So long after a run's end a log that is not there does not come any more."""

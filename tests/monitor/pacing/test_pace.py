@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import Reason
-from monitor.pace import LONGEST_ASKED, LONGEST_PAUSE, Cadence, Next, Seen, Why, is_busy, next_due, next_poll
+from monitor.pacing.pace import (
+    LONGEST_ASKED,
+    LONGEST_PAUSE,
+    Cadence,
+    Next,
+    Seen,
+    Why,
+    is_busy,
+    next_due,
+    next_poll,
+)
 from monitor.published import JobSnapshot
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

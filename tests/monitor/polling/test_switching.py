@@ -21,10 +21,10 @@ from monitor.history import stats
 from monitor.history.engine import reading
 from monitor.model import Execution, RunId
 from monitor.policy import Policy
-from monitor.poll import Poller, PollResult
+from monitor.polling.poll import Poller, PollResult
+from monitor.polling.switching import Named, Verdict, same_runs
 from monitor.sfcc import JobsApi, Page
 from monitor.sfcc.backends import Backends
-from monitor.switching import Named, Verdict, same_runs
 from tests.monitor.conftest import Night
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

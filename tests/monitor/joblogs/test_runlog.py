@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from monitor.errors import LogError, MonitorError, Reason
+from monitor.joblogs.runlog import find_run, read_log
 from monitor.model import Outcome
-from monitor.runlog import find_run, read_log
 from monitor.settings import Settings
 from tests.monitor.cli.conftest import a_run
 from tests.monitor.conftest import Night

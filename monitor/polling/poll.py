@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from monitor.catchup import AT_ONCE, FLOOR, LAG, READABLE, CatchUp
 from monitor.clock import Clock
 from monitor.errors import Reason, SfccError, StoppingError
 from monitor.history import cursor as cursors
@@ -23,17 +22,18 @@ from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
 from monitor.history.lookups import Owed
 from monitor.history.recent import Recent
-from monitor.intake import Fence, Intake
 from monitor.judgement import Judged, judge, judge_for
-from monitor.lookups import LOOKUPS, Answers, Lookups
 from monitor.masking import Mask
 from monitor.model import Execution, RunId, RunKey
 from monitor.policy import Policy
-from monitor.polltime import Moment, PollTime
-from monitor.progress import Report, unheard
+from monitor.polling.catchup import AT_ONCE, FLOOR, LAG, READABLE, CatchUp
+from monitor.polling.intake import Fence, Intake
+from monitor.polling.lookups import LOOKUPS, Answers, Lookups
+from monitor.polling.polltime import Moment, PollTime
+from monitor.polling.progress import Report, unheard
+from monitor.polling.switching import Switching
+from monitor.polling.unreadable import UnreadableDocuments
 from monitor.sfcc import JobsApi, Page
-from monitor.switching import Switching
-from monitor.unreadable import UnreadableDocuments
 
 log = logging.getLogger(__name__)
 

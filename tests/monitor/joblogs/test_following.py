@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.redact import mask
 from monitor.errors import LogError, Reason
-from monitor.following import LONGEST_LINE, PIECE, LogTail, MaskedLines
+from monitor.joblogs.following import LONGEST_LINE, PIECE, LogTail, MaskedLines
 from monitor.model import Execution
 from monitor.sfcc import LogFile, ReadLimits
 

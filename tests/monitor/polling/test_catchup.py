@@ -21,7 +21,7 @@ from monitor.history import stats
 from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
 from monitor.model import Interval, Outcome, RunId
-from monitor.progress import Progress
+from monitor.polling.progress import Progress
 from monitor.simulator import JobSpec, Run
 from monitor.simulator.instant import to_ms
 from tests.monitor.conftest import NOW, Night
