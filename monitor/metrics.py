@@ -138,18 +138,9 @@ class AgentMetrics:
         build = Info("sfcc_monitor_build", "The version of the agent.", registry=registry)
         build.info({"version": version, "python": platform.python_version()})
         self._pre_create(targets, instances)
+        own = (self._polls, self._requests, self._unreadable, self._logs, self._sent, self._delivery)
         self.registry = CollectorRegistry()
-        for part in (
-            state,
-            self._polls,
-            self._requests,
-            self._unreadable,
-            self._logs,
-            self._sent,
-            self._delivery,
-            self._reload,
-            build,
-        ):
+        for part in (state, *own, self._reload, build):
             self.registry.register(part)
 
     def write(self, encode: Encode) -> bytes:

@@ -319,7 +319,7 @@ def test_a_simulated_instance_says_where_it_is_answers_and_ends_when_told(
         process.kill()
         process.communicate()
     assert f"SFCC_CLIENT_ID={DEMO_CLIENT_ID}\n" in rest
-    assert ("https://127.0.0.1:" in rest) == bool(options)
+    assert ("SFCC_SERVER=127.0.0.1:" in rest) == bool(options), "other clients expect a host there"
 
 
 # -- pipes -----------------------------------------------------------------------------------------
