@@ -4,17 +4,17 @@ Access is checked first, then the request, then the world is asked. Deleting is 
 business with it, and the refusal is seen in the world's record of requests.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from monitor.simulator.asked import document_of, require_method
 from monitor.simulator.checks import as_list, as_object, as_text, needed, only
 from monitor.simulator.condition import Search
 from monitor.simulator.documents import execution_document
 from monitor.simulator.exchange import JSON, Request, Response, json_response
 from monitor.simulator.execution import Execution, Row
 from monitor.simulator.finding import find, too_large
-from monitor.simulator.ocapi_fault import OcapiError, fault_response, malformed, violated
+from monitor.simulator.ocapi_fault import OcapiError, fault_response, violated
 from monitor.simulator.query import parse_search
 from monitor.simulator.world import World
 
@@ -26,8 +26,8 @@ SYSTEM_JOB_BODY = ("file_name", "mode", "site_scope", "overwrite", "data_units",
 def search(world: World, request: Request, version: str) -> Response:
     def answer() -> Response:
         _permit(world, request, "search")
-        _require_method(request, "POST")
-        body = _document(request)
+        require_method(request, "POST")
+        body = document_of(request)
         wanted = parse_search(body, refuse_combined=world.quirks.refuse_combined)
         result = json_response(200, _result(world, wanted, body, version))
         if too_large(world, result.read()):
@@ -44,7 +44,7 @@ def execution(world: World, request: Request, version: str, job_id: str, executi
                 403, "ClientAccessForbiddenException", "Executions are not deleted by a monitor."
             )
         _permit(world, request, "execution")
-        _require_method(request, "GET")
+        require_method(request, "GET")
         row = world.history.find(job_id, execution_id)
         if row is None:
             raise OcapiError(
@@ -62,8 +62,8 @@ def execution(world: World, request: Request, version: str, job_id: str, executi
 def start(world: World, request: Request, version: str, job_id: str) -> Response:
     def answer() -> Response:
         client_id = _permit(world, request, "start")
-        _require_method(request, "POST")
-        parameters = _parameters(_document(request) if request.body else {}, job_id)
+        require_method(request, "POST")
+        parameters = _parameters(document_of(request) if request.body else {}, job_id)
         if not world.has_job(job_id):
             message = f"No job with ID '{job_id}' could be found."
             raise OcapiError(404, "JobNotFoundException", message, {"jobId": job_id})
@@ -106,23 +106,6 @@ def _permit(world: World, request: Request, what: str) -> str:
         status = world.permissions.denied_status
         raise OcapiError(status, "ClientAccessForbiddenException", message, {"client_id": client_id})
     return client_id
-
-
-def _require_method(request: Request, method: str) -> None:
-    if request.method != method:
-        message = f"The method {request.method} is not allowed here; use {method}."
-        raise OcapiError(405, "MethodNotAllowedException", message)
-
-
-def _document(request: Request) -> Any:
-    media = request.header("Content-Type").partition(";")[0].strip().lower()
-    if media != "application/json":
-        message = f"The media type '{media}' is not supported; send application/json."
-        raise OcapiError(415, "UnsupportedMediaTypeException", message)
-    try:
-        return json.loads(request.body)
-    except ValueError as error:
-        raise malformed(f"The request is no JSON document: {error}") from None
 
 
 def _parameters(body: Any, job_id: str) -> Mapping[str, str]:

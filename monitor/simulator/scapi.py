@@ -4,11 +4,11 @@ Refusals are `application/problem+json`. What may be done is in the scopes of th
 that of the tenant. Deleting is refused here as it is there.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from monitor.simulator.asked import document_of, require_method
 from monitor.simulator.checks import as_list, as_object, as_text, needed, only
 from monitor.simulator.documents import execution_document
 from monitor.simulator.exchange import JSON, Request, Response, json_response, problem_response
@@ -16,7 +16,7 @@ from monitor.simulator.execution import Execution, Row
 from monitor.simulator.files import LEGACY_LOGS
 from monitor.simulator.finding import Found, find, too_large
 from monitor.simulator.model import Quirks
-from monitor.simulator.ocapi_fault import OcapiError, malformed, violated
+from monitor.simulator.ocapi_fault import OcapiError, violated
 from monitor.simulator.query import parse_search
 from monitor.simulator.scapi_query import SORTABLE, as_ocapi, detail_of, own_id, world_id
 from monitor.simulator.spelling import camel, camel_document
@@ -43,8 +43,8 @@ _BAD_REQUEST = ("bad-request", "Bad Request")
 def search(world: World, request: Request, organization: str) -> Response:
     def answer() -> Response:
         _permit(world, request, organization, READ, WRITE)
-        _require_method(request, "POST")
-        body = _document(request)
+        require_method(request, "POST")
+        body = document_of(request)
         wanted = parse_search(
             as_ocapi(body, world.quirks),
             refuse_combined=world.quirks.refuse_combined,
@@ -65,7 +65,7 @@ def execution(world: World, request: Request, organization: str, job_id: str, ex
             message = "Executions are not deleted by a monitor."
             raise OcapiError(403, "ClientAccessForbiddenException", message)
         _permit(world, request, organization, READ, WRITE)
-        _require_method(request, "GET")
+        require_method(request, "GET")
         row = world.history.find(job_id, world_id(execution_id, world.quirks))
         if row is None:
             message = f"No execution with ID '{execution_id}' for job '{job_id}' could be found."
@@ -78,8 +78,8 @@ def execution(world: World, request: Request, organization: str, job_id: str, ex
 def start(world: World, request: Request, organization: str, job_id: str) -> Response:
     def answer() -> Response:
         client_id = _permit(world, request, organization, WRITE)
-        _require_method(request, "POST")
-        parameters = _parameters(_document(request) if request.body else {})
+        require_method(request, "POST")
+        parameters = _parameters(document_of(request) if request.body else {})
         if not world.has_job(job_id):
             raise OcapiError(404, "JobNotFoundException", f"No job with ID '{job_id}' could be found.")
         if world.is_active(job_id):
@@ -139,23 +139,6 @@ def _permit(world: World, request: Request, organization: str, *scopes: str) -> 
         message = f"The organization '{organization}' could not be found."
         raise OcapiError(404, "ResourcePathNotFoundException", message)
     return grant.client_id
-
-
-def _require_method(request: Request, method: str) -> None:
-    if request.method != method:
-        message = f"The method {request.method} is not allowed here; use {method}."
-        raise OcapiError(405, "MethodNotAllowedException", message)
-
-
-def _document(request: Request) -> Any:
-    media = request.header("Content-Type").partition(";")[0].strip().lower()
-    if media != "application/json":
-        message = f"The media type '{media}' is not supported; send application/json."
-        raise OcapiError(415, "UnsupportedMediaTypeException", message)
-    try:
-        return json.loads(request.body)
-    except ValueError as error:
-        raise malformed(f"The request is no JSON document: {error}") from None
 
 
 def _parameters(body: Any) -> Mapping[str, str]:
