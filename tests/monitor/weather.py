@@ -187,7 +187,7 @@ class Weather:
             self.chance.choice(SLOW)(faults, "search")
         if self.chance.random() < 0.4:
             faults.revoked(self.chance.choice(["search", "webdav"]), after=self.chance.randrange(6))
-        for _ in range(self.chance.randrange(40, 70)):
+        for _ in range(self.chance.randrange(50, 85)):
             if self.chance.random() < 0.8:
                 faults.short_page(keep=self.chance.randrange(1, 5))
             else:

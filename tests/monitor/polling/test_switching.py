@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -88,13 +88,17 @@ def test_the_verdict_is_the_same_in_any_order_and_same_means_that_none_is_missin
 
 @dataclass
 class Told:
-    """An API that tells the runs it is given, three to a page; or raises `trouble`."""
+    """An API that tells the runs it is given, three to a page; or raises `trouble`.
+
+    meanwhile: what happens while a window of the past is read, after its last page; look-ups included.
+    """
 
     backend: str
     runs: list[Execution] = field(default_factory=list)
     trouble: SfccError | None = None
     asked: int = 0
     clock_offset: timedelta | None = timedelta()
+    meanwhile: Callable[[], object] = lambda: None
 
     def recent(self, since: datetime, known: Mapping[RunId, str]) -> Iterator[Page]:
         return self._pages([run for run in self.runs if (run.ended or NOW) >= since], known)
@@ -109,9 +113,11 @@ class Told:
     ) -> Iterator[Page]:
         low = max(since, started_since or since)
         found = [run for run in self.runs if run.start_time and low <= run.start_time < until]
-        return self._pages(found, known)
+        yield from self._pages(found, known)
+        self.meanwhile()
 
     def execution(self, job_id: str, execution_id: str) -> Execution | None:
+        self.meanwhile()
         return next((run for run in self.runs if run.run_id == RunId(job_id, execution_id)), None)
 
     def _pages(self, found: list[Execution], known: Mapping[RunId, str]) -> Iterator[Page]:
@@ -322,6 +328,38 @@ def test_an_api_that_gives_way_to_one_that_differs_is_blind_and_says_why(story: 
     result = both.poll()
     assert (result.reason, result.message) == (Reason.PERMISSION, "no right")
     assert story.ids == [str(number) for number in range(1, 13)]
+
+
+def test_a_window_in_which_an_api_that_was_left_alone_finds_nothing_is_read_by_the_other(
+    story: Story,
+) -> None:
+    story.scapi.runs = ended_runs(12, first=101)
+    news = replace(ended_runs(1)[0], id="13", start_time=NOW + timedelta(hours=30))
+    news = replace(news, end_time=NOW + timedelta(hours=30, minutes=1))
+    story.ocapi.runs.append(news)
+    hours = iter([2])  # the hour of rest ends amid the first window
+    story.ocapi.meanwhile = lambda: story.clock.advance(timedelta(hours=next(hours, 0)))
+    story.clock.advance(timedelta(days=3))
+    assert story.poll(story.both()).complete
+    assert story.ids == [str(number) for number in range(1, 14)]
+    assert story.read_by == "ocapi"
+
+
+def test_a_run_of_which_an_api_that_was_left_alone_knows_nothing_is_not_gone(story: Story) -> None:
+    story.scapi.runs = ended_runs(12, first=101)
+    active = replace(ended_runs(1)[0], execution_status="running", status=None, end_time=None)
+    story.ocapi.runs += [replace(active, id="13"), replace(active, id="14")]
+    both = story.poller(story.both())
+    for _ in range(2):
+        story.clock.advance(10 * MINUTE)
+        assert both.poll().complete
+    story.clock.advance(10 * MINUTE)  # by now the search does not show them any more
+    minutes = iter([40])  # the hour of rest ends with the first look-up
+    story.ocapi.meanwhile = lambda: story.clock.advance(next(minutes, 0) * MINUTE)
+    assert both.poll().complete
+    with reading(story.engine) as connection:
+        assert [run.missing for run in history.active(connection, "production")] == [0, 0]
+    assert story.read_by == "ocapi"
 
 
 # On a simulated instance, which speaks both.

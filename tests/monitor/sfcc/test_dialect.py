@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -145,7 +146,8 @@ def test_mangled_documents_are_as_good_or_bad_in_either_spelling(document: dict[
         with pytest.raises(wire.UnreadableError, match=re.escape(str(error))):
             wire.parse(theirs, "production")
         return
-    assert wire.parse(theirs, "production") == expected
+    got = wire.parse(theirs, "production")
+    assert replace(got, version="") == replace(expected, version=""), "whole seconds are written in two ways"
     assert wire.is_active(theirs) == wire.is_active(document)
     assert gaps(theirs, expected) == gaps(document, expected)
 

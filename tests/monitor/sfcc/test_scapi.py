@@ -155,6 +155,23 @@ def test_an_instance_that_begins_to_refuse_a_spelling_is_asked_in_the_other(
     assert poll(jobs, world) == runs
 
 
+def test_an_instance_that_begins_to_find_nothing_by_a_spelling_is_asked_in_the_other_within_an_hour(
+    world: World, jobs: JobsApi
+) -> None:
+    world.quirks.unknown_fields = "match_nothing"
+    world.quirks.search_fields = "camel"
+    ran(world, 3)
+    poll(jobs, world)
+    world.quirks.search_fields = "snake"
+    world.clock.advance(HOUR)
+    runs = ran(world, 2)
+    asked = len(searches(world))
+    assert poll(jobs, world) == runs
+    assert len(searches(world)) == asked + 5, "as before, all there is, in either spelling, and the poll's own"
+    poll(jobs, world)
+    assert len(searches(world)) == asked + 6, "and sure for an hour again"
+
+
 def test_both_spellings_are_tried_with_camel_case_first() -> None:
     assert list(Style) == ["camel", "snake"]
 

@@ -30,4 +30,4 @@ def test_a_page_that_has_room_only_for_the_row_laid_over_is_not_the_end() -> Non
         return Slice([str(row) for row in range(10)][start : start + length], 10)
 
     assert len(list(chain.from_iterable(read_all(fetch, lambda row: row)))) == 10
-    assert asked == [0, 4, 5]
+    assert asked == [0, 4, 5, 4]
