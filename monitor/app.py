@@ -106,7 +106,7 @@ class App:
         traffic = {
             one.name: traffic_of(settings, one, self.clock, self.stopping) for one in settings.instances
         }
-        connections = {
+        self._connections = connections = {
             one.name: self._connection(one, count_request, traffic[one.name]) for one in settings.instances
         }
         cadence = _cadence(settings)
@@ -332,6 +332,8 @@ class App:
         last = Once("release", self.release)  # whoever stands by need not wait
         clean = last.join(STOP_SECONDS + RELEASE_SECONDS - (time.monotonic() - began)) and clean
         if clean:
+            for one in self._connections.values():
+                one.close()
             self.engine.dispose()
         return clean
 

@@ -76,6 +76,7 @@ class Succession(Generic[Built]):
         try:
             coming.start()
         except MonitorError as error:
+            coming.stop()  # it may listen already, and hold leases
             self._return_to(last, error)
             return False
         self.agent = coming

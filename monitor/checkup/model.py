@@ -91,6 +91,8 @@ def is_answer(step: Step) -> bool:
         return True  # wrong settings are ours: nothing was out of reach
     if step.what not in ANSWERED_BY_SFCC or step.outcome is Outcome.SKIPPED:
         return False
+    if step.what is What.TOKEN and step.outcome is Outcome.OK:
+        return False  # of Account Manager alone, which answers for instances that are long gone
     return step.outcome is not Outcome.FAILED or step.reason not in OUT_OF_REACH
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli import completion
 from monitor.cli.common import (
     config_option,
     need_instances,
@@ -38,7 +39,7 @@ AGAIN_SECONDS = 15.0
 
 
 @click.command(epilog="Example: sfcc-job-monitor check production --wait")
-@click.argument("names", metavar="[INSTANCE]...", nargs=-1)
+@click.argument("names", metavar="[INSTANCE]...", nargs=-1, shell_complete=completion.instances)
 @click.option("--targets", is_flag=True, help="Also send a sample alert to each target.")
 @click.option(
     "--merge",

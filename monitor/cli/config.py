@@ -111,6 +111,7 @@ def _access_problems(instance: InstanceSettings) -> Iterator[str]:
     except SettingsError as error:
         yield from error.problems
         return
+    yield from (f"instance {instance.name!r}: {line}" for line in _scapi_problems(instance))
     for unread in granted.read_secrets():
         yield f"instance {instance.name!r}: {unread}"
     if instance.ca_file is not None:
@@ -119,6 +120,22 @@ def _access_problems(instance: InstanceSettings) -> Iterator[str]:
         except OSError as error:
             why = f"its ca_file {instance.ca_file} cannot be read: {error.strerror}"
             yield f"instance {instance.name!r}: {why}"
+
+
+def _scapi_problems(instance: InstanceSettings) -> Iterator[str]:
+    """What `run` would not start with."""
+    from monitor.sfcc.tenant import scapi_url, tenant_of
+
+    try:
+        if instance.tenant_id:
+            tenant_of(instance.tenant_id)
+    except ValueError as error:
+        yield f"tenant_id: {error}"
+    try:
+        if instance.shortcode and not instance.scapi_server:
+            scapi_url(instance.shortcode, None)
+    except ValueError as error:
+        yield f"shortcode: {error}"
 
 
 def _condition_problems(settings: Settings) -> Iterator[str]:

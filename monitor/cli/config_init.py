@@ -73,7 +73,7 @@ def init(ctx: click.Context, /, file: Path, force: bool, no_check: bool, **given
             f"{file} is there already: name another (--file), or give --force to write over it"
         )
     answers = _answers({name: value for name, value in given.items() if value is not None})
-    written = _write(file, answers)
+    written = _write(file, answers, force=force)
     say(f"written: {', '.join(str(one) for one in written)}")
     _validate(file)
     if no_check:
@@ -123,8 +123,14 @@ def _questions(*, with_secret: bool) -> tuple[_Question, ...]:
         _Question("shortcode", "Short code, for SCAPI (empty: OCAPI)"),
         _Question("tenant_id", "Tenant id, for SCAPI, such as zzxy_prd"),
         _Question("timezone", "Time zone of its schedules (empty: UTC)", check=known_timezone),
-        _Question("target", "Where alerts go, an Apprise URL (empty: later)", secret=True),
+        _Question("target", "Where alerts go, an Apprise URL (empty: later)", secret=True, check=_target),
     )
+
+
+def _target(address: str) -> object:
+    from alerts.notifier import build
+
+    return build("ops", address)
 
 
 def _asked(question: _Question, known: Mapping[str, Any]) -> str:
@@ -158,17 +164,18 @@ def _checked(question: _Question, answer: object) -> None:
     try:
         question.check(str(answer))
     except ValueError as error:
-        raise SettingsError([f"{question.text}: {answer!r}: {error}"]) from error
+        shown = "" if question.secret else f"{answer!r}: "
+        raise SettingsError([f"{question.text}: {shown}{error}"]) from error
 
 
-def _write(file: Path, answers: Mapping[str, Any]) -> list[Path]:
+def _write(file: Path, answers: Mapping[str, Any], *, force: bool) -> list[Path]:
     """The secrets' files first, then the settings; all of them are named."""
     from monitor.settings.draft import Draft, toml_of
     from monitor.settings.environment import host_label
 
     name = str(answers.get("name") or host_label(str(answers["server"])))
     try:
-        secrets = _secret_files(file.parent, name, answers)
+        secrets = _secret_files(file.parent, name, answers, force=force)
         fields = {**answers, **secrets}
         target = fields.pop("target_file", None)
         draft = Draft(name, _of_instance(fields), None if target is None else str(Path(target).absolute()))
@@ -196,15 +203,24 @@ def _place(name: str) -> int:
     return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
-def _secret_files(folder: Path, name: str, answers: Mapping[str, Any]) -> dict[str, Path]:
-    """A file for each secret that is known by its value."""
+def _secret_files(folder: Path, name: str, answers: Mapping[str, Any], *, force: bool) -> dict[str, Path]:
+    """A file for each secret that is known by its value; none where one would replace another secret."""
     from monitor.settings.credentials import SECRETS
 
+    paths = {
+        field: folder / SECRETS_FOLDER / f"{_file_name(name)}-{field.replace('_', '-')}"
+        for field in (*SECRETS, "target")
+        if answers.get(field)
+    }
+    for field, path in paths.items():
+        kept = path.read_bytes() if path.exists() and not force else None
+        if kept is not None and kept != f"{answers[field]}\n".encode():
+            raise MonitorError(
+                f"{path} holds another secret, which other settings may name: give the instance another "
+                "name (--name), or --force to write over it"
+            )
     found = {}
-    for field in (*SECRETS, "target"):
-        if not answers.get(field):
-            continue
-        path = folder / SECRETS_FOLDER / f"{_file_name(name)}-{field.replace('_', '-')}"
+    for field, path in paths.items():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

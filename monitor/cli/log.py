@@ -107,7 +107,10 @@ def _kept(settings: Settings, job: str, execution_id: str | None, instance: str 
         return _Kept(found, lambda mask: read_log_there(settings, found.run, mask))
     try:
         found = _in_history(settings, engine, job, execution_id, instance)
-    except MonitorError:
+    except MonitorError as error:
+        is_open = instance is None and len(settings.instances) > 1 and "--instance" not in str(error)
+        if execution_id is not None and is_open:
+            raise MonitorError(f"{error}; with --instance NAME, that instance is asked for it") from error
         run = execution_id and there.by_id(settings, job, execution_id, instance)
         if not run:
             raise

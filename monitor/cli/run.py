@@ -9,11 +9,12 @@ import click
 
 from monitor.cli.common import config_option, need_instances, say, settings_of
 from monitor.cli.signals import Told, interruptible, leave, told
+from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.reload import Succession
-    from monitor.settings import Loaded
+    from monitor.settings import Loaded, Settings
 
 LOOK_SECONDS = 10.0
 """Between two looks whether files of secrets have changed."""
@@ -39,7 +40,7 @@ def run(ctx: click.Context) -> None:
 def _started(ctx: click.Context) -> Succession[App]:
     from monitor.reload import Succession
 
-    agents = Succession(lambda: _loaded(ctx), _built)
+    agents = Succession(lambda: _loaded(ctx), Builder())
     agents.start()
     return agents
 
@@ -50,14 +51,35 @@ def _loaded(ctx: click.Context) -> Loaded:
     return loaded
 
 
-def _built(loaded: Loaded) -> App:
-    from monitor import logs
-    from monitor.app import App
-    from monitor.confidential import secrets_of
+class Builder:
+    """Makes one agent after the other, and has the log as each wants it.
 
-    settings = loaded.settings
-    logs.configure(settings.log_level, settings.log_format, secrets_of(settings, os.environ))
-    return App(settings)
+    What was a secret once is masked for good: the last agent is still at work while the next one is made, and
+    goes on where that one cannot be.
+    """
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._last: Settings | None = None
+
+    def __call__(self, loaded: Loaded) -> App:
+        from monitor.app import App
+        from monitor.confidential import secrets_of
+
+        self._secrets |= secrets_of(loaded.settings, os.environ)
+        self._configure(loaded.settings)
+        try:
+            app = App(loaded.settings)
+        except MonitorError:
+            self._configure(self._last or loaded.settings)
+            raise
+        self._last = loaded.settings
+        return app
+
+    def _configure(self, settings: Settings) -> None:
+        from monitor import logs
+
+        logs.configure(settings.log_level, settings.log_format, self._secrets)
 
 
 def _watch(agents: Succession[App], heard: Told) -> None:

@@ -139,7 +139,12 @@ class Trial:
         if verdict.instead is not None:
             say(f"note: {verdict.instead} ended ok the last time and imports what changed since: enough?")
         if self.result.refused:
-            say("nothing was started; --force starts it all the same")
+            say(f"nothing was started{self._way_out()}")
+
+    def _way_out(self) -> str:
+        if any(one.kind is Kind.RUNNING for one in self.result.refused):
+            return ""  # of the platform's own rule, which --force does not change
+        return "; --force starts it all the same"
 
     def _start(self, body: Mapping[str, Any], situation: Situation) -> RunKey | None:
         """None where the platform refuses it because it runs."""

@@ -55,6 +55,8 @@ READABLE = timedelta(days=5)
 PAGES = 50
 """So deep into the rows of one search, then by a new one from there: what the platform allows is unknown."""
 
+NOTHING = Page((), frozenset(), frozenset())
+
 
 @dataclass(slots=True)
 class _Gap:
@@ -71,7 +73,7 @@ class _Gap:
 class CatchUp:
     """Of one instance; not to be shared by threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a gap is read by; all but five by name
         self,
         instance: str,
         engine: Engine,
@@ -80,10 +82,14 @@ class CatchUp:
         lookups: Lookups,
         *,
         note: Callable[[Page], None],
+        backend: Callable[[], str],
         stopping: Callable[[], bool],
         report: Report,
     ) -> None:
-        """note: told of each page before anything of it is stored; may raise to refuse it."""
+        """note: told of each page before anything of it is stored; may raise to refuse it.
+
+        backend: the API that is read by agreement; another one may be asked at any moment.
+        """
         self._instance = instance
         self._engine = engine
         self._api = api
@@ -91,6 +97,7 @@ class CatchUp:
         self._lookups = lookups
         self._time = intake.time
         self._note = note
+        self._backend = backend
         self._stopping = stopping
         self._report = report
 
@@ -123,6 +130,7 @@ class CatchUp:
                 raise StoppingError("ended early")
             if number >= PAGES and gap.at > since:
                 return
+        self._note(NOTHING)  # of an API that nobody agreed on, no pages are not that nothing ran
         self._keep((), cursor, gap, self._proven(until, asked))
         gap.whole = gap.at
 
@@ -141,7 +149,7 @@ class CatchUp:
         with self._intake.writing() as connection:
             gap.stored += self._intake.keep(connection, runs, cursor, seen_at)
             self._lookups.postpone(connection, owed)
-            cursors.read_until(connection, self._instance, until, self._api.backend)
+            cursors.read_until(connection, self._instance, until, self._backend())
             cursors.cover(connection, self._instance, max(gap.at, seen_at - READABLE), until)
         gap.at = max(gap.at, until)
         self._report(Progress(self._instance, gap.origin, gap.at, self._time.present, gap.stored))

@@ -131,6 +131,7 @@ class Poller:
         self._catch_up = CatchUp(
             *(instance, engine, api, self._intake, self._lookups),
             note=self._note,
+            backend=lambda: self._switching.agreed,
             stopping=stopping,
             report=report,
         )
@@ -266,9 +267,10 @@ class Poller:
         retried = [Owed(run, "", ended, failed=True) for run, ended in waiting.items()]
         unseen = [one for one in retried if one.run not in gathered.seen]
         self._switching.check()
-        return self._lookups.ask(
-            gathered.owed, unseen, self._longest_unseen(self._recent.active - gathered.seen)
-        )
+        active = self._longest_unseen(self._recent.active - gathered.seen)
+        answers = self._lookups.ask(gathered.owed, unseen, active)
+        self._switching.check()  # what another API does not know is not gone
+        return answers
 
     def _longest_unseen(self, active: set[RunId]) -> list[RunId]:
         """So that all have their turn, should they be more than one poll looks up."""

@@ -38,6 +38,9 @@ def _one_client_for_both(instance: InstanceSettings) -> Iterator[str]:
 
 
 def _without_effect(instance: InstanceSettings) -> Iterator[str]:
+    if not instance.tenant_id and (instance.shortcode or instance.scapi_server):
+        given = "shortcode" if instance.shortcode else "scapi_server"
+        yield f"{given} has no effect without tenant_id: OCAPI is used"
     tables = {"": instance, **{f"{api}.": getattr(instance, api) for api in ("ocapi", "scapi", "trigger")}}
     for prefix, table in tables.items():
         has_secret = table.client_secret is not None or table.client_secret_file is not None

@@ -52,10 +52,10 @@ class Backends:
     def backend(self) -> str:
         """The API that the next search goes to."""
         now = self._now()
-        if self._held is not None and now < self._held_until:
+        if self._held is not None and _is_ahead(self._held_until, now):
             return self._held
         names = list(self.alternatives)
-        return next((name for name in names if self._rests.get(name, now) <= now), names[-1])
+        return next((name for name in names if not _is_ahead(self._rests.get(name), now)), names[-1])
 
     def hold(self, backend: str) -> None:
         """For an hour that one is asked and no other; then the best one again."""
@@ -101,13 +101,18 @@ class Backends:
 
     def _leave(self, name: str, text: str) -> None:
         now = self._now()
-        if all(self._rests.get(one, now) > now for one in self.alternatives if one != name):
+        if all(_is_ahead(self._rests.get(one), now) for one in self.alternatives if one != name):
             self._rests.clear()  # none is left: each has its turn again
         self._rests[name] = now + REST
         other = self.backend
         if other != name and self._said.get(name) != text:
             log.warning("%s: asking %s instead of %s: %s", self._instance, other, name, text)
             self._said[name] = text
+
+
+def _is_ahead(end: datetime | None, now: datetime) -> bool:
+    """Whether a rest still lasts: one that ends later than rests do is from before our clock was set back."""
+    return end is not None and now < end <= now + REST
 
 
 class _Attended:

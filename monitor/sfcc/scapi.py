@@ -33,6 +33,9 @@ ANSWERED_IDS = ("x-correlation-id", "correlationid", "correlation-id")
 NO_STYLE = "search-field-style"
 """`fault_type` of the error that says that searches find nothing however they are spelled."""
 
+SURE_FOR = timedelta(hours=1)
+"""So long a spelling is trusted that has found something; then one search tells whether it still does."""
+
 NO_SCOPE = "invalid_scope"
 TOO_LARGE = frozenset({500, 504})
 """How an answer above 10 MB, or one that takes too long to be made, ends."""
@@ -69,6 +72,7 @@ class ScapiEndpoint:
         self._now = now
         self._styles = styles
         self._style: Style | None = None
+        self._sure_until = now()
         self._new_id = new_id
         self._size = PageSize()
         self._has_answered = False
@@ -80,6 +84,8 @@ class ScapiEndpoint:
     def find(self, query: search.Query, start: int) -> Slice[Any]:
         """Hits of a search by start time, from one position on."""
         style = self._style or self._found_style()
+        if style is not None and start == 0 and self._now() >= self._sure_until and not self._is_good(style):
+            style = self._found_style()
         if style is None:
             return Slice([], 0)
         try:
@@ -119,10 +125,21 @@ class ScapiEndpoint:
                 refused = error
                 continue
             if found:
-                self._style = style
+                self._style, self._sure_until = style, self._now() + SURE_FOR
                 log.debug("%s: fields of searches are spelled in %s case", self._organization, style)
                 return style
         raise self._unfit(there, refused) from refused
+
+    def _is_good(self, style: Style) -> bool:
+        """Whether it still finds anything: what was spelled right may be wrong after an update."""
+        try:
+            found = _count(self._search(request(ALL_TIME, 0, 1, style)))
+        except SfccError as error:
+            if error.status != 400:
+                raise
+            found = 0
+        self._style, self._sure_until = (style if found else None), self._now() + SURE_FOR
+        return bool(found)
 
     def _unfit(self, there: int, refused: SfccError | None) -> SfccError:
         tried = " or ".join(self._styles)

@@ -195,7 +195,9 @@ class FirstAllowed:
         if len(refused) == 1:
             raise refused[0]
         raise SfccError(
-            refused[-1].reason, "; ".join(str(one) for one in refused), status=refused[-1].status
+            refused[-1].reason,
+            "; ".join(dict.fromkeys(str(one) for one in refused)),
+            status=refused[-1].status,
         ) from refused[-1]
 
 

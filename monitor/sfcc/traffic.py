@@ -19,7 +19,7 @@ JOB_APIS = ("token", "ocapi", "scapi")
 """Those that a poll cannot do without: a log that has to wait holds up no poll."""
 
 KEPT_FOR_POLLS = 8
-"""Requests of the budget that only those take who need them."""
+"""Requests of the budget that only those take who need them; half of what may go at once, if that is less."""
 
 
 class Traffic:
@@ -52,7 +52,7 @@ class Traffic:
         """Requests that may go now without a poll having to wait for it."""
         with self._lock:
             self._refill()
-            return max(int((self._left - KEPT_FOR_POLLS) / slowdown(self.load)), 0)
+            return max(int((self._left - min(KEPT_FOR_POLLS, self._most / 2)) / slowdown(self.load)), 0)
 
     def heard(self, api: str, headers: Mapping[str, str]) -> None:
         """Of each answer, good or bad: the last one counts."""

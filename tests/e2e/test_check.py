@@ -69,6 +69,11 @@ def test_an_instance_out_of_reach_is_exit_code_three(environ: dict[str, str]) ->
     assert "Traceback" not in found.stderr
 
 
+def test_a_token_for_an_instance_that_is_gone_is_no_reach(environ: dict[str, str]) -> None:
+    code, steps = checked(environ | {"SFCC_SERVER": NOWHERE["SFCC_SERVER"]})
+    assert (code, failed(steps)) == (3, ["job search"])
+
+
 def test_a_wrong_secret_is_no_matter_of_reach(environ: dict[str, str]) -> None:
     code, steps = checked(environ | {"SFCC_CLIENT_SECRET": "not-the-secret"})
     assert (code, failed(steps)) == (1, ["token"])

@@ -172,6 +172,7 @@ def test_a_job_that_runs_is_started_no_second_time_even_by_force(
     document = json.loads(found.stdout)
     assert (document["started"], document["refused"][0]["id"]) == (False, run.id)
     assert len(world.runs(JOB)) == 1
+    assert "--force" not in command(environ, "trigger", JOB).stderr, "which would not help"
 
 
 def test_the_differential_import_is_suggested(world: World, environ: dict[str, str]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import socket
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -28,6 +32,33 @@ def test_an_instance_is_down_while_polls_end_in_trouble_of_our_own(night: Night)
         connection.execute(text("ALTER TABLE elsewhere RENAME TO coverage"))
     night.turn(app)
     assert up(app) == 1
+
+
+def test_an_agent_that_could_not_start_leaves_its_port_and_its_leases_to_the_next(night: Night) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        listen = f"127.0.0.1:{found.getsockname()[1]}"
+    app = night.agent(listen=listen)
+    with app.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE leases RENAME TO elsewhere"))
+    with pytest.raises(Exception, match="leases"):
+        app.start()
+    with app.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO leases"))
+    assert app.stop()
+    following = night.beside(listen=listen)
+    following.start()
+    assert following.url == f"http://{listen}"
+    assert following.stop()
+
+
+def test_an_agent_that_stops_leaves_no_connection_open(night: Night) -> None:
+    app = night.agent()
+    night.turn(app)
+    closed: list[str] = []
+    for name, one in app._connections.items():
+        app._connections[name] = replace(one, close=functools.partial(closed.append, name))
+    assert app.stop()
+    assert closed == ["production"]
 
 
 def test_nothing_is_said_of_an_instance_nobody_asked_yet(night: Night) -> None:

@@ -89,7 +89,7 @@ def test_an_agent_that_does_not_start_gives_way_to_the_last_settings() -> None:
     agents.start()
     process.loaded = settings("new")
     assert not agents.reload()
-    assert process.told[2:] == ["build new", "stop old", "build old", "start old"]
+    assert process.told[2:] == ["build new", "stop old", "stop new", "build old", "start old"]
     assert (agents.agent.name, agents.loaded.origin, agents.agent.marks) == ("old", "old", [False])
 
 

@@ -139,7 +139,7 @@ class Weather:
             self._outage()
         else:
             self._rough()
-        return self.chance.uniform(7, 15) * MINUTE
+        return self.chance.uniform(6, 12) * MINUTE
 
     def clear_up(self) -> None:
         """The sun comes out."""
@@ -189,7 +189,7 @@ class Weather:
             faults.revoked(self.chance.choice(["search", "webdav"]), after=self.chance.randrange(6))
         for _ in range(self.chance.randrange(50, 85)):
             if self.chance.random() < 0.8:
-                faults.short_page(keep=self.chance.randrange(1, 5))
+                faults.short_page(keep=self.chance.randrange(1, 4))
             else:
                 self.chance.choice(KINDS)(faults, self.chance.choice(APIS))
 

@@ -109,6 +109,16 @@ def test_what_is_not_set_is_not_shown(say: Say) -> None:
             id="a certificate that is not there",
         ),
         pytest.param(
+            f'{INSTANCE}{SECRET}tenant_id = "!!"\n',
+            "instance 'production': tenant_id: '!!' is no tenant: write realm and instance",
+            id="no tenant",
+        ),
+        pytest.param(
+            f'{INSTANCE}{SECRET}tenant_id = "zzxy_prd"\nshortcode = "??"\napi_backend = "scapi"\n',
+            "instance 'production': shortcode: '??' is no short code",
+            id="no short code",
+        ),
+        pytest.param(
             f'{INSTANCE}{SECRET}[[targets]]\nname = "ops"\nurl = "nosuch://planted"\n', "ops", id="no service"
         ),
         pytest.param(

@@ -98,6 +98,23 @@ def test_a_file_that_is_there_is_kept_unless_asked_otherwise(say: Say) -> None:
     assert written()["instances"]
 
 
+def test_a_secret_of_another_file_is_kept_unless_asked_otherwise(say: Say) -> None:
+    first, second = (["config", "init", "--no-check", "--file", f"{n}.toml"] for n in ("one", "two"))
+    given = {"SFCC_SERVER": SERVER, "SFCC_CLIENT_ID": "me", "SFCC_CLIENT_SECRET": "hush"}
+    assert say(*first, **given).code == 0
+    assert say(*second, **given).code == 0, "the same secret harms nobody"
+    said = say(*second, "--force", **given)
+    assert said.code == 0
+    Path("two.toml").unlink()
+    said = say(*second, **given | {"SFCC_CLIENT_SECRET": "other"})
+    assert (said.code, Path("two.toml").exists()) == (2, False)
+    assert "holds another secret" in said.err
+    assert "other" not in said.err.replace("another", "").replace("other settings", "")
+    [kept] = Path("secrets").iterdir()
+    assert kept.read_text() == "hush\n"
+    assert say(*second, "--name", "next", **given).code == 0
+
+
 @pytest.mark.parametrize(("may_search", "code"), [(True, 0), (False, 1)])
 def test_what_it_wrote_is_tried_at_once(say: Say, may_search: bool, code: int) -> None:  # noqa: FBT001 - a case
     world = World(ScaledClock(datetime.now(UTC)))
@@ -116,12 +133,15 @@ def test_what_it_wrote_is_tried_at_once(say: Say, may_search: bool, code: int) -
 
 
 def test_at_a_terminal_it_asks_again_until_the_answer_will_do(bare: Path) -> None:
-    answers = ["http://shop.example.com", SERVER, "me", "hush hush", "", "Mars/Olympus", "Europe/Berlin", ""]
+    answers = ["http://shop.example.com", SERVER, "me", "hush hush", "", "Mars/Olympus", "Europe/Berlin"]
+    answers += ["nosuch://planted", ""]
     code, shown = typed(["config", "init", "--no-check"], answers)
     assert code == 0, shown
     assert "would send secrets readable" in shown
     assert "not a known time zone" in shown
+    assert "no address of a service that Apprise knows" in shown
     assert "hush" not in shown
+    assert "planted" not in shown
     [instance] = written()["instances"]
     assert (instance["server"], instance["timezone"]) == (SERVER, "Europe/Berlin")
     assert Path(instance["client_secret_file"]).read_text() == "hush hush\n"

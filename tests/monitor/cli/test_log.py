@@ -117,6 +117,16 @@ def test_an_unknown_id_is_told_where_the_known_ones_are(say: Say, keep: Keep) ->
     )
 
 
+def test_an_unknown_id_among_several_instances_is_told_how_to_ask_one(say: Say, keep: Keep) -> None:
+    keep(a_run(1))
+    secret = 'server = "x.demandware.net"\nclient_id = "me"\nclient_secret = "hush"\n'
+    names = ("production", "staging")
+    Path("two.toml").write_text("".join(f'[[instances]]\nname = "{name}"\n{secret}' for name in names))
+    found = say("--config", "two.toml", "log", "prices", "7")
+    assert found.code == 2
+    assert found.err.endswith("with --instance NAME, that instance is asked for it\n")
+
+
 def test_a_log_is_saved_as_it_is(say: Say, keep: Keep, engine: Engine, tmp_path: Path) -> None:
     keep(a_run(1))
     fetched(engine, a_run(1))

@@ -211,6 +211,10 @@ def test_a_certificate_goes_to_no_host_unasked(read: Read, text: str, shown: dic
             "the API client id is for OCAPI and for SCAPI",
             id="one client, named twice",
         ),
+        pytest.param(
+            ONE + 'shortcode = "kv7kzm78"', "shortcode has no effect without tenant_id", id="half of SCAPI"
+        ),
+        pytest.param(ONE + 'tenant_id = "zzxy_prd"', None, id="a tenant tells the type"),
         pytest.param(ONE + "selfsigned = true", "selfsigned takes any certificate", id="not a sandbox"),
         pytest.param(ONE + 'selfsigned = true\ntype = "sandbox"', None, id="a sandbox"),
         pytest.param(

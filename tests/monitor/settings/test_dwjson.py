@@ -105,7 +105,7 @@ def test_older_names_are_known(read: Read, write: Any, key: str, field: str, val
     write(ONE | {key: value})
     loaded = read()
     assert shown(loaded)[field] == value
-    assert loaded.warnings == ()
+    assert not [one for one in loaded.warnings if key in one]
 
 
 def test_server_is_another_name_of_hostname_and_the_first_of_two_counts(read: Read, write: Any) -> None:

@@ -190,6 +190,13 @@ def test_one_that_is_held_stays_even_where_it_is_refused(scene: Scene) -> None:
     assert [scene.poll(), scene.poll()] == ["ocapi: permission"] * 2
 
 
+def test_our_clock_being_set_back_prolongs_no_rest(scene: Scene) -> None:
+    scene.now += timedelta(days=1)
+    scene.backends.hold("ocapi")
+    scene.now -= timedelta(days=1)
+    assert scene.backends.backend == "scapi"
+
+
 def test_only_what_is_there_can_be_held(scene: Scene) -> None:
     with pytest.raises(ValueError, match="soap is none of scapi, ocapi"):
         scene.backends.hold("soap")

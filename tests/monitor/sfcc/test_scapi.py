@@ -163,11 +163,13 @@ def test_an_instance_that_begins_to_find_nothing_by_a_spelling_is_asked_in_the_o
     ran(world, 3)
     poll(jobs, world)
     world.quirks.search_fields = "snake"
-    world.clock.advance(HOUR)
+    world.clock.advance(HOUR)  # type: ignore[attr-defined] # the fixture's clock is one moved by hand
     runs = ran(world, 2)
     asked = len(searches(world))
     assert poll(jobs, world) == runs
-    assert len(searches(world)) == asked + 5, "as before, all there is, in either spelling, and the poll's own"
+    assert len(searches(world)) == asked + 5, (
+        "as before, all there is, in either spelling, and the poll's own"
+    )
     poll(jobs, world)
     assert len(searches(world)) == asked + 6, "and sure for an hour again"
 

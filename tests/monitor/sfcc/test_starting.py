@@ -231,6 +231,9 @@ def test_where_no_way_is_allowed_all_are_named() -> None:
     )
     with pytest.raises(SfccError, match="no scope; no right"):
         FirstAllowed(ways).start("a", {})
+    same = [Way(name, SfccError(Reason.CREDENTIALS, "no client")) for name in ("one", "two")]
+    with pytest.raises(SfccError, match=r"^no client$"):
+        FirstAllowed(same).start("a", {})
     with pytest.raises(SfccError, match="name one in the table trigger"):
         FirstAllowed([]).start("a", {})
 

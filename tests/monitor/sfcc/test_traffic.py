@@ -95,6 +95,11 @@ def test_what_is_only_nice_to_know_takes_what_is_left(time: Time) -> None:
     assert traffic.spare() == 1, "each costs five under load"
 
 
+@pytest.mark.parametrize(("per_minute", "spare"), [(4, 1), (12, 3), (32, 8), (40, 12)])
+def test_a_small_budget_leaves_something_too(per_minute: int, spare: int, time: Time) -> None:
+    assert time.traffic(per_minute=per_minute).spare() == spare
+
+
 def test_all_threads_have_one_budget() -> None:
     slept: list[float] = []
     traffic = Traffic(60, monotonic=lambda: 0.0, sleep=slept.append)
