@@ -16,8 +16,8 @@ from monitor.identities import certificates_of, client_of, log_reader_of, trigge
 from monitor.masking import Mask
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.kinds import instance_type
-from monitor.sfcc.accesskey import RefusedKeys
 from monitor.sfcc.connect import Access, Connection, connect
+from monitor.sfcc.login.accesskey import RefusedKeys
 from monitor.sfcc.traffic import Traffic
 
 REQUESTS_PER_MINUTE = 120.0

@@ -10,9 +10,9 @@ from dataclasses import replace
 from monitor.settings import InstanceSettings
 from monitor.settings.credentials import table_of_client
 from monitor.settings.model import Credentials
-from monitor.sfcc.certificate import ClientCertificate
-from monitor.sfcc.logins import ApiClient, WebDavUser
-from monitor.sfcc.proof import SigningKey
+from monitor.sfcc.login.certificate import ClientCertificate
+from monitor.sfcc.login.logins import ApiClient, WebDavUser
+from monitor.sfcc.login.proof import SigningKey
 
 
 def client_of(instance: InstanceSettings, api: str) -> ApiClient | None:

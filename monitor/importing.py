@@ -20,7 +20,7 @@ from monitor.model import Execution
 from monitor.policy import Policy
 from monitor.settings import Settings
 from monitor.settings.policies import policy
-from monitor.sfcc.wire import UnreadableError, parse
+from monitor.sfcc.runs.wire import UnreadableError, parse
 
 PROBLEMS_KEPT = 20
 

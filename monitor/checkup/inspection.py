@@ -26,8 +26,8 @@ from monitor.settings.kinds import instance_type
 from monitor.sfcc.connect import Access, Connection
 from monitor.sfcc.endpoints import base_url
 from monitor.sfcc.handshake import Trust
-from monitor.sfcc.logins import ApiClient, WebDavUser
-from monitor.sfcc.tenant import scapi_url, tenant_of
+from monitor.sfcc.login.logins import ApiClient, WebDavUser
+from monitor.sfcc.runs.tenant import scapi_url, tenant_of
 
 AT_ONCE = 8
 LOOK_SECONDS = 0.2

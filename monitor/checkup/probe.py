@@ -20,10 +20,10 @@ from monitor.checkup.verdict import NAMES, eased, failed, one_client_for_both, p
 from monitor.errors import Reason, SfccError
 from monitor.model import Execution
 from monitor.sfcc import JobsApi
-from monitor.sfcc.auth import Login
 from monitor.sfcc.connect import Connection
 from monitor.sfcc.endpoints import host_of
 from monitor.sfcc.handshake import Trust, greet, proxied, resolve
+from monitor.sfcc.login.auth import Login
 from monitor.sfcc.sandbox import asleep
 
 T = TypeVar("T")

@@ -124,7 +124,7 @@ def _access_problems(instance: InstanceSettings) -> Iterator[str]:
 
 def _scapi_problems(instance: InstanceSettings) -> Iterator[str]:
     """What `run` would not start with."""
-    from monitor.sfcc.tenant import scapi_url, tenant_of
+    from monitor.sfcc.runs.tenant import scapi_url, tenant_of
 
     try:
         if instance.tenant_id:

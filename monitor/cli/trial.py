@@ -31,7 +31,7 @@ from monitor.model import Execution, Outcome, RunKey
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.kinds import instance_type
 from monitor.settings.policies import policy
-from monitor.sfcc.starting import AlreadyRunningError, UnknownJobError, UnsureStartError
+from monitor.sfcc.runs.starting import AlreadyRunningError, UnknownJobError, UnsureStartError
 from monitor.triggering.guard import Kind, Objection, Situation, judge
 from monitor.triggering.launching import Known, fetch_log, find_again, known_of, look, until_the_end
 

@@ -47,7 +47,7 @@ def trigger(
     """
     from monitor.cli.there import the_instance
     from monitor.cli.trial import Trial
-    from monitor.sfcc.starting import start_body
+    from monitor.sfcc.runs.starting import start_body
 
     settings = settings_of(ctx).settings
     need_instances(settings)

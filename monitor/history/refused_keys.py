@@ -1,4 +1,4 @@
-"""Which WebDAV access keys were refused, as `monitor.sfcc.accesskey` wants it remembered.
+"""Which WebDAV access keys were refused, as `monitor.sfcc.login.accesskey` wants it remembered.
 
 Never in the way: where the state cannot be read or written, who asks still remembers by itself.
 """

@@ -21,7 +21,7 @@ from monitor.masking import Mask
 from monitor.model import Execution
 from monitor.policy import Policy
 from monitor.sfcc import LogReader
-from monitor.sfcc.joblog import JobLog
+from monitor.sfcc.logs.joblog import JobLog
 
 GONE_AFTER = timedelta(hours=1)
 """So long after a run's end a log that is not there does not come any more."""

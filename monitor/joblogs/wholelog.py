@@ -21,8 +21,8 @@ from monitor.masking import Mask
 from monitor.model import Execution
 from monitor.settings import Settings
 from monitor.sfcc import LogFile, LogReader, ReadLimits
-from monitor.sfcc.joblog import JobLog, assemble, with_imports
-from monitor.sfcc.loglines import says_it_ended
+from monitor.sfcc.logs.joblog import JobLog, assemble, with_imports
+from monitor.sfcc.logs.loglines import says_it_ended
 
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 2 * 1024 * 1024

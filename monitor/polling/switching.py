@@ -24,7 +24,7 @@ from monitor.history.engine import reading
 from monitor.model import Execution, Outcome, RunId
 from monitor.polling.polltime import PollTime
 from monitor.sfcc import JobsApi, Page
-from monitor.sfcc.backends import Backends
+from monitor.sfcc.runs.backends import Backends
 
 log = logging.getLogger(__name__)
 

@@ -16,23 +16,23 @@ from typing import Literal
 
 from monitor.errors import SfccError
 from monitor.sfcc import JobsApi, LogReader
-from monitor.sfcc.accesskey import RefusedKeys
-from monitor.sfcc.auth import TOKEN_PATH, Login
-from monitor.sfcc.backends import Backends
-from monitor.sfcc.certificate import ClientCertificate
-from monitor.sfcc.dialect import Style
 from monitor.sfcc.endpoints import base_url
 from monitor.sfcc.http import Count, Http, Timeouts
-from monitor.sfcc.logins import ApiClient, Logins, WebDavUser
-from monitor.sfcc.logs import WebDavLogs
-from monitor.sfcc.ocapi import OcapiEndpoint
-from monitor.sfcc.reading import Endpoint, RunReader
+from monitor.sfcc.login.accesskey import RefusedKeys
+from monitor.sfcc.login.auth import TOKEN_PATH, Login
+from monitor.sfcc.login.certificate import ClientCertificate
+from monitor.sfcc.login.logins import ApiClient, Logins, WebDavUser
+from monitor.sfcc.logs.webdav import WebDavLogs
 from monitor.sfcc.retry import Pace
+from monitor.sfcc.runs.backends import Backends
+from monitor.sfcc.runs.dialect import Style
+from monitor.sfcc.runs.ocapi import OcapiEndpoint
+from monitor.sfcc.runs.reading import Endpoint, RunReader
+from monitor.sfcc.runs.scapi import ScapiEndpoint
+from monitor.sfcc.runs.starting import SCOPE, FirstAllowed, JobStarter, by_ocapi, by_scapi
+from monitor.sfcc.runs.tenant import organization_of, scapi_url, scope_of, tenant_of
 from monitor.sfcc.sandbox import asleep, asleep_behind_gateway
-from monitor.sfcc.scapi import ScapiEndpoint
 from monitor.sfcc.session import Sessions
-from monitor.sfcc.starting import SCOPE, FirstAllowed, JobStarter, by_ocapi, by_scapi
-from monitor.sfcc.tenant import organization_of, scapi_url, scope_of, tenant_of
 from monitor.sfcc.traffic import Traffic
 
 SYSTEM_JOBS = "sfcc-"  # a prefix the platform keeps for itself

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from urllib3.util.ssl_ import create_urllib3_context
 
 from monitor.errors import Reason, SfccError
-from monitor.sfcc.certificate import ClientCertificate
+from monitor.sfcc.login.certificate import ClientCertificate
 from monitor.sfcc.network import network_error
 
 TIMEOUT = 5.0  # seconds; each address of a name has as much

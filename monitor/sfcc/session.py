@@ -18,7 +18,7 @@ from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from monitor import __version__
-from monitor.sfcc.certificate import ClientCertificate
+from monitor.sfcc.login.certificate import ClientCertificate
 
 Contexts = Callable[[], ssl.SSLContext]
 

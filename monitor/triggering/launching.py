@@ -26,7 +26,7 @@ from monitor.model import VANISHED_AFTER, Execution, Outcome, RunId, RunKey
 from monitor.overview import latest_by_end
 from monitor.policy import Policy
 from monitor.sfcc import JobsApi, LogReader
-from monitor.sfcc.joblog import JobLog
+from monitor.sfcc.logs.joblog import JobLog
 from monitor.triggering.guard import LastRun, Situation, shared_group
 
 LOOK_BACK = timedelta(minutes=15)

@@ -22,7 +22,7 @@ from monitor.history.engine import open_state, prepare
 from monitor.judgement import judge_for
 from monitor.model import Execution
 from monitor.policy import Policy
-from monitor.sfcc import wire
+from monitor.sfcc.runs import wire
 from monitor.simulator import ManualClock, World
 from tests.bench.measure import Result, Unit, in_turns
 

@@ -16,12 +16,12 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from monitor.sfcc.http import Http
-from monitor.sfcc.logins import ApiClient, Logins
-from monitor.sfcc.logs import WebDavLogs
-from monitor.sfcc.ocapi import OcapiEndpoint
-from monitor.sfcc.reading import RunReader
+from monitor.sfcc.login.logins import ApiClient, Logins
+from monitor.sfcc.logs.webdav import WebDavLogs
 from monitor.sfcc.retry import Pace
-from monitor.sfcc.scapi import ScapiEndpoint
+from monitor.sfcc.runs.ocapi import OcapiEndpoint
+from monitor.sfcc.runs.reading import RunReader
+from monitor.sfcc.runs.scapi import ScapiEndpoint
 from monitor.sfcc.session import new_session
 
 BASE = "https://shop.example"

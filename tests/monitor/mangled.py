@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from monitor.model import FINAL_WORDS
-from monitor.sfcc.wire import timestamp
+from monitor.sfcc.runs.wire import timestamp
 
 NAN, INFINITE = float("nan"), float("inf")
 

@@ -33,7 +33,7 @@ from monitor.detect.refs import attachment_ref
 from monitor.model import Execution, ExitStatus, RunId, Series, Step
 from monitor.policy import JobPolicy, Policy
 from monitor.sfcc import LogFile
-from monitor.sfcc.joblog import assemble
+from monitor.sfcc.logs.joblog import assemble
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "alerts"
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -13,7 +13,7 @@ from monitor.checkup.inspection import subject_from, trusting
 from monitor.checkup.model import Outcome, Step, What, exit_code
 from monitor.checkup.probe import look
 from monitor.sfcc.connect import Access, connect
-from monitor.sfcc.logins import ApiClient
+from monitor.sfcc.login.logins import ApiClient
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator, World
 from tests.monitor.checkup.conftest import NIGHT
 

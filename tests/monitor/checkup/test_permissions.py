@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitor.checkup.permissions import Document, Entry, entry_text, ocapi_entry, webdav_entry
-from monitor.sfcc.logdenied import CLIENTS_PAGE
-from monitor.sfcc.ocapi import SETTINGS_PAGE
+from monitor.sfcc.logs.logdenied import CLIENTS_PAGE
+from monitor.sfcc.runs.ocapi import SETTINGS_PAGE
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -13,7 +13,7 @@ from monitor.history.engine import reading
 from monitor.history.executions import Judge, active, get, iterate, mark_missing, store
 from monitor.history.transfer import Imported, document, import_documents
 from monitor.model import Execution, ExitStatus, Interval, RunKey, Step
-from monitor.sfcc.wire import parse
+from monitor.sfcc.runs.wire import parse
 
 At = Callable[[float], datetime]
 Make = Callable[..., Execution]

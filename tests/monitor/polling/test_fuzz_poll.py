@@ -28,7 +28,7 @@ from monitor.model import Execution
 from monitor.policy import Policy
 from monitor.polling.poll import Poller
 from monitor.settings import InstanceSettings
-from monitor.sfcc import wire
+from monitor.sfcc.runs import wire
 from tests.monitor.answers import GONE, TOKEN, Answer, Client, searched, start_of
 from tests.monitor.mangled import FINISHED, bent, hits, says_it_ended, values
 from tests.monitor.mangled import INFINITE as INFINITY

@@ -24,7 +24,7 @@ from monitor.policy import Policy
 from monitor.polling.poll import Poller, PollResult
 from monitor.polling.switching import Named, Verdict, same_runs
 from monitor.sfcc import JobsApi, Page
-from monitor.sfcc.backends import Backends
+from monitor.sfcc.runs.backends import Backends
 from tests.monitor.conftest import Night
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

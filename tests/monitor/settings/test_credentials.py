@@ -10,7 +10,7 @@ import pytest
 from monitor.access import access
 from monitor.settings import Loaded
 from monitor.sfcc.connect import Access
-from monitor.sfcc.logins import ApiClient, WebDavUser
+from monitor.sfcc.login.logins import ApiClient, WebDavUser
 
 Read = Callable[..., Loaded]
 Refused = Callable[..., list[str]]

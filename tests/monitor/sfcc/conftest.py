@@ -17,7 +17,7 @@ import pytest
 
 from monitor.sfcc.connect import Access, Connection, connect
 from monitor.sfcc.http import Timeouts
-from monitor.sfcc.logins import ApiClient
+from monitor.sfcc.login.logins import ApiClient
 from monitor.sfcc.traffic import Traffic
 from monitor.simulator import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, ManualClock, Simulator, World
 

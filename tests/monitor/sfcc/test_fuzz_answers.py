@@ -17,8 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import LogError, Reason, SfccError
-from monitor.sfcc.authorization import BearerAuth
 from monitor.sfcc.http import MAX_BODY, http_date
+from monitor.sfcc.login.authorization import BearerAuth
 from monitor.sfcc.refusal import page_title, plain, retry_after
 from tests.monitor.answers import TOKEN, Answer, Client, always, searched
 from tests.monitor.mangled import FINISHED, values

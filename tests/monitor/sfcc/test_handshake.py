@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from monitor.errors import Reason, SfccError
-from monitor.sfcc.certificate import ClientCertificate
 from monitor.sfcc.handshake import Trust, greet, proxied, resolve
+from monitor.sfcc.login.certificate import ClientCertificate
 from monitor.simulator import ManualClock, Simulator, World
 
 AUTHORITY = trustme.CA(organization_name="planted authority")

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from monitor.errors import Reason, SfccError
-from monitor.sfcc.authorization import BearerAuth
 from monitor.sfcc.connect import Connection
 from monitor.sfcc.http import Http, Incoming, Outgoing, Timeouts
+from monitor.sfcc.login.authorization import BearerAuth
 from monitor.sfcc.retry import Pace
 from monitor.sfcc.session import new_session
 from monitor.simulator import DEMO_CLIENT_SECRET, Faults, Simulator, World

@@ -1,0 +1,1 @@
+"""Job logs over WebDAV: where they may lie, their beginning and end, and the lines that tell."""

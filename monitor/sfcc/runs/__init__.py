@@ -1,0 +1,1 @@
+"""Runs over either API: documents, queries, pages, which API is asked, and the request that starts a job."""
