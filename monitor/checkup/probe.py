@@ -16,7 +16,16 @@ from typing import TypeVar
 from monitor.checkup.model import OUT_OF_REACH, Remedy, Step, What
 from monitor.checkup.permissions import IMPORT_LOGS, LOGS
 from monitor.checkup.subject import Subject
-from monitor.checkup.verdict import NAMES, eased, failed, one_client_for_both, passed, skipped, warned
+from monitor.checkup.verdict import (
+    NAMES,
+    eased,
+    failed,
+    one_client_for_both,
+    passed,
+    skipped,
+    warned,
+    without_token,
+)
 from monitor.errors import Reason, SfccError
 from monitor.model import Execution
 from monitor.sfcc import JobsApi
@@ -60,7 +69,7 @@ def look(
         visit.jobs(api, jobs)
     visit.logs()
     visit.clock()
-    steps = eased(visit.steps)
+    steps = eased(without_token(visit.steps))
     both = one_client_for_both(subject, steps)
     return steps if both is None else [*steps, both]
 

@@ -87,6 +87,23 @@ def eased(steps: Sequence[Step]) -> list[Step]:
     ]
 
 
+def without_token(steps: Sequence[Step]) -> list[Step]:
+    """Where the instance takes no token of the client, a log that cannot be read says nothing of rights."""
+    refused = any(
+        step.what is What.SEARCH and step.api == "ocapi" and step.reason == Reason.CREDENTIALS
+        for step in steps
+    )
+    if not refused:
+        return list(steps)
+    why = "not told: the instance takes no token of this client, see its job search"
+    return [
+        replace(step, outcome=Outcome.SKIPPED, detail=why, remedy=None)
+        if step.what in {What.LOG, What.IMPORT_LOG} and step.reason == Reason.PERMISSION
+        else step
+        for step in steps
+    ]
+
+
 def one_client_for_both(subject: Subject, steps: Sequence[Step]) -> Step | None:
     """A warning where one client has the rights of both APIs."""
     ocapi, scapi = subject.clients.get("ocapi"), subject.clients.get("scapi")

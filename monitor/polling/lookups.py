@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 LOOKUPS = 100
 """Runs looked up by id in one poll at most; the rest has its turn in the next ones."""
 
+AT_LEAST = 5
+"""Of failed runs, however small the budget: an alert waits for them."""
+
 OF_FAILED = 50
 """Of those, runs that ended badly: so many at once must not keep the poll from following what is active."""
 
@@ -172,11 +175,11 @@ class Lookups:
     ) -> list[_Question]:
         """Newest failures first, then what the poll has to follow, then the newest of the rest."""
         due = [] if self._monotonic() < self._paused_until else _in_turn(owed.values())
-        failed = [one.run for one in due if one.failed][:OF_FAILED]
+        spare = max(self._spare(), 0)
+        failed = [one.run for one in due if one.failed][: min(OF_FAILED, max(AT_LEAST, spare))]
         rest = [run for run in dict.fromkeys((*waiting, *active)) if run not in set(failed)]
         good = [one.run for one in due if not one.failed and one.run not in set(rest)]
-        if good:
-            good = good[: min(OF_GOOD, max(self._spare(), 0))]
+        good = good[: min(OF_GOOD, spare)]
         known = {**waiting, **owed}
         return [(run, known.get(run)) for run in (*failed, *rest, *good)][:LOOKUPS]
 

@@ -9,7 +9,15 @@ import pytest
 from monitor.checkup.model import Outcome, Step, What, exit_code, remedies, worst_first
 from monitor.checkup.permissions import Document, ocapi_entry, webdav_entry
 from monitor.checkup.subject import Subject, is_platform_host
-from monitor.checkup.verdict import eased, failed, one_client_for_both, passed, skipped, untried
+from monitor.checkup.verdict import (
+    eased,
+    failed,
+    one_client_for_both,
+    passed,
+    skipped,
+    untried,
+    without_token,
+)
 from monitor.errors import LogError, Reason, SfccError
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -213,6 +221,23 @@ def test_one_of_two_apis_is_enough() -> None:
 def test_half_an_api_is_not_enough() -> None:
     steps = [NO_SCAPI, whole("ocapi")[0], failed(SUBJECT, What.EXECUTION, "ocapi", FORBIDDEN)]
     assert eased(steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("search", "outcome"),
+    [
+        pytest.param(error(Reason.CREDENTIALS, 401), Outcome.SKIPPED, id="the token itself is refused"),
+        pytest.param(FORBIDDEN, Outcome.FAILED, id="another right is missing too"),
+    ],
+)
+def test_a_log_says_nothing_of_rights_where_no_token_is_taken(search: SfccError, outcome: Outcome) -> None:
+    steps = [
+        failed(SUBJECT, What.SEARCH, "ocapi", search),
+        failed(SUBJECT, What.LOG, "webdav", LogError(Reason.PERMISSION, "no log", status=401)),
+    ]
+    log = without_token(steps)[1]
+    assert log.outcome is outcome
+    assert (log.remedy is None) is (outcome is Outcome.SKIPPED)
 
 
 def test_a_missing_log_right_is_not_eased_by_an_api_that_works() -> None:
