@@ -82,8 +82,9 @@ class PasswordLogin:
         del auth
         self._proven = self._allowed
 
-    def refused(self, auth: AuthBase) -> bool:
+    def refused(self, auth: AuthBase, *, has_ended: bool = False) -> bool:
         """Whether the key was replaced while it was tried: then the new one has a try of its own."""
+        del has_ended  # no server tells a wrong key from one that has ended
         key = self._key()
         if not isinstance(auth, BasicAuth) or not auth.is_of(self.user, key):
             return True

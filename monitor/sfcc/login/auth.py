@@ -31,6 +31,7 @@ USUAL_LIFE = 1800.0  # seconds; for answers that do not say
 EARLY = 60.0  # seconds before its end that a token is renewed; a tenth of its life where that is less
 PAUSE = 10.0  # seconds until a renewal that failed is tried again, while the old token still holds
 YOUNG = 60.0  # seconds; a token of that age that is refused has not been ended by anybody: a right is missing
+IN_VAIN = 600.0  # seconds until a new token is tried once more, after one that did not help either
 TRIES = 3  # of a proof: as it was, another way, and with a secret that was replaced meanwhile
 FORBIDDEN_FAULTS = ("ClientAccessForbiddenException",)
 """Faults that say the token is good and a right is missing: a new token would not help."""
@@ -47,8 +48,11 @@ class Login(Protocol):
         """Told of an answer that was no 401."""
         ...
 
-    def refused(self, auth: AuthBase) -> bool:
-        """Told of a 401: whether `auth()` has something new to try."""
+    def refused(self, auth: AuthBase, *, has_ended: bool = False) -> bool:
+        """Told of a 401: whether `auth()` has something new to try.
+
+        has_ended: the answer says that it is the token, and not a right of its client.
+        """
         ...
 
     def turn(self) -> AbstractContextManager[None]:
@@ -62,14 +66,14 @@ def logged_in(login: Login, send: Callable[[AuthBase], T]) -> T:
     try:
         return _told(login, auth, send)
     except SfccError as error:
-        if not _is_refused(error) or not login.refused(auth):
+        if not _is_refused(error) or not login.refused(auth, has_ended=_is_of_token(error)):
             raise
     auth = login.auth()
     try:
         return _told(login, auth, send)
     except SfccError as error:
         if _is_refused(error):
-            login.refused(auth)
+            login.refused(auth, has_ended=_is_of_token(error))
         raise
 
 
@@ -86,6 +90,10 @@ def _told(login: Login, auth: AuthBase, send: Callable[[AuthBase], T]) -> T:
 
 def _is_refused(error: SfccError) -> bool:
     return error.status == 401 and error.fault_type not in FORBIDDEN_FAULTS
+
+
+def _is_of_token(error: SfccError) -> bool:
+    return error.reason is Reason.CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +238,8 @@ class ClientCredentials:
     """The login of one API by tokens; several APIs may share the tokens.
 
     Not every 401 means that the token has ended: OCAPI and WebDAV also say so where a right is missing. So a
-    new token is tried where the old one has worked here or is no longer young, and not again until one works.
+    new token is tried where the old one has worked here or is no longer young, and not again until one works,
+    or some time has passed. Where the answer says that the token has ended, it is never used again.
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -253,11 +262,12 @@ class ClientCredentials:
         del auth
         self._has_worked, self._in_vain = True, False
 
-    def refused(self, auth: AuthBase) -> bool:
+    def refused(self, auth: AuthBase, *, has_ended: bool = False) -> bool:
         age = self._tokens.age(auth)
         if age is None:  # there is a newer one
             return True
-        if self._in_vain or (not self._has_worked and age < YOUNG):
+        in_vain = self._in_vain and age < IN_VAIN and not has_ended
+        if in_vain or (not self._has_worked and age < YOUNG):
             return False
         self._in_vain = True
         self._tokens.drop(auth)

@@ -241,6 +241,33 @@ def test_a_token_that_ends_early_is_renewed_in_the_middle_of_things(
     assert [record.api for record in world.requests if record.status == 200] == ["token", "search"] * 3
 
 
+def test_tokens_that_end_again_and_again_are_not_kept_for_that(world: World, connection: Connection) -> None:
+    list(connection.jobs.recent(world.now(), {}))
+    world.faults.revoked("search", n=4)
+    for _ in range(2):
+        with pytest.raises(SfccError, match="not even a new one"):
+            list(connection.jobs.recent(world.now(), {}))
+    assert list(connection.jobs.recent(world.now(), {})) == []
+
+
+@pytest.mark.parametrize(("later", "renews"), [(599.0, ""), (601.0, "yes")], ids=["before", "after"])
+def test_a_new_token_that_did_not_help_is_followed_by_another_after_ten_minutes(
+    client_of: Callable[..., ClientCredentials],
+    scripted: Callable[..., str],
+    time: Time,
+    later: float,
+    renews: str,
+) -> None:
+    script, _ = granting(expires_in=1799)
+    client = client_of(scripted(script))
+    client.accepted(client.auth())
+    assert client.refused(client.auth())
+    time.seconds += 1.0
+    client.auth()
+    time.seconds += later
+    assert client.refused(client.auth()) is bool(renews)
+
+
 def test_a_secret_with_odd_characters_opens_the_simulator(world: World, connect_with: Connect) -> None:
     world.account_manager.add_client("odd client", "p+q%r /&=ü")
     jobs = connect_with(ocapi=ApiClient("odd client", lambda: "p+q%r /&=ü")).jobs
@@ -262,8 +289,9 @@ class Doorman:
     def auth(self) -> AuthBase:
         return BearerAuth(f"token-{self.told}")
 
-    def refused(self, auth: AuthBase) -> bool:
+    def refused(self, auth: AuthBase, *, has_ended: bool = False) -> bool:
         assert isinstance(auth, BearerAuth)
+        assert not has_ended
         self.told += 1
         return self._renews
 
