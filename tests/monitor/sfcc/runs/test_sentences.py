@@ -362,3 +362,30 @@ def test_a_scope_that_account_manager_does_not_give_is_said_with_role_and_scope(
         'Account Manager gives the API client "id" no token for the jobs of f_ecom_zzxy_prd (invalid_scope): '
         + ROLE
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "PropertyConstraintViolationException"),
+        (400, "EnumConstraintViolationException"),
+        (400, "UnknownPropertyException"),
+        (400, "MalformedDocumentException"),
+        (405, "MethodNotAllowedException"),
+        (409, "ConflictException"),
+        (412, "PreconditionFailedException"),
+        (415, "UnsupportedMediaTypeException"),
+    ],
+)
+def test_a_request_that_is_refused_is_a_defect_of_ours(status: int, kind: str) -> None:
+    said = said_by(Client(always(fault(status, kind)), lambda: NOW), "ocapi")
+    assert (said.reason, str(said)) == (
+        Reason.REFUSED,
+        f"shop.example refuses the request ({status}, {kind}): {DEFECT}",
+    )
+
+
+@pytest.mark.parametrize("kind", ["JobExecutionNotFoundException", "JobNotFoundException"])
+def test_a_run_that_is_gone_is_an_answer_and_no_fault(kind: str) -> None:
+    client = Client(always(fault(404, kind, "No such thing.")), lambda: NOW)
+    assert client.jobs.execution("import", "1") is None
