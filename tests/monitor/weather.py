@@ -183,7 +183,7 @@ class Weather:
         if self.polls - self.wrong_date_at >= WRONG_DATES_APART and self.chance.random() < 0.3:
             self.wrong_date_at = self.polls
             faults.misdated("search", by=self.chance.choice([-3600, 3600]), after=self.chance.randrange(3))
-        if self.chance.random() < 0.2:
+        if self.chance.random() < 0.3:
             self.chance.choice(SLOW)(faults, "search")
         if self.chance.random() < 0.4:
             faults.revoked(self.chance.choice(["search", "webdav"]), after=self.chance.randrange(6))
