@@ -24,14 +24,13 @@ from monitor.detect.beside import Before, Neighbourhood, before_failures, neighb
 from monitor.detect.classify import outcome, trigger
 from monitor.detect.model import RUNS_KEPT, Facts
 from monitor.detect.refs import parse_attachment_ref
-from monitor.detect.subject import is_system
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import facts as stored
 from monitor.history import stats
 from monitor.history.cursor import Cursor
 from monitor.history.executions import Judge
-from monitor.model import Execution, RunId
+from monitor.model import Execution, RunId, is_system
 from monitor.policy import Policy
 
 

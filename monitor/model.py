@@ -6,12 +6,17 @@ as text: a status this version has never heard of must survive a round trip and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 ORGANIZATION = "Organization"
+
+SYSTEM_PREFIX = "sfcc-"
+"""The platform reserves it for its own jobs."""
 
 SUPERSEDED_WORDS = frozenset({"retried", "restarted"})
 FINAL_WORDS = frozenset({"finished", "aborted"}) | SUPERSEDED_WORDS
@@ -173,3 +178,12 @@ class Interval(NamedTuple):
 
     start: datetime
     end: datetime
+
+
+def is_system(job_id: str) -> bool:
+    return job_id.startswith(SYSTEM_PREFIX)
+
+
+def is_wanted(job_id: str, system_jobs: Iterable[str]) -> bool:
+    """Every job of the customer, and those of the system that a glob names."""
+    return not is_system(job_id) or any(fnmatchcase(job_id, glob) for glob in system_jobs)

@@ -14,9 +14,9 @@ from monitor.detect.baseline import duration
 from monitor.detect.classify import exit_code, failed_step, message, outcome, trigger
 from monitor.detect.groups import places
 from monitor.detect.streak import Episode
-from monitor.detect.subject import Subject, is_system
+from monitor.detect.subject import Subject
 from monitor.detect.words import OUTCOME_WORDS, Lines, moment, one_line, said, span, started, times
-from monitor.model import Execution, Outcome, Trigger
+from monitor.model import Execution, Outcome, Trigger, is_system
 from monitor.policy import JobPolicy
 
 JUST_BEFORE = timedelta(hours=1)

@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 from monitor.detect.baseline import Baseline, of_outcomes
 from monitor.detect.classify import outcome
 from monitor.detect.model import Facts
 from monitor.detect.streak import by_end
-from monitor.model import ORGANIZATION, Execution, Outcome, Series
+from monitor.model import ORGANIZATION, Execution, Outcome, Series, is_wanted
 from monitor.policy import JobPolicy, Policy
-
-SYSTEM_PREFIX = "sfcc-"
-"""The platform reserves it for its own jobs."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +66,4 @@ def subjects(facts: Facts, policy: Policy) -> Iterator[Subject]:
 
 def is_judged(job_id: str, facts: Facts) -> bool:
     """System jobs explain the trouble of others; they raise alerts only where a setting names them."""
-    return not is_system(job_id) or any(fnmatchcase(job_id, glob) for glob in facts.system_jobs)
-
-
-def is_system(job_id: str) -> bool:
-    return job_id.startswith(SYSTEM_PREFIX)
+    return is_wanted(job_id, facts.system_jobs)

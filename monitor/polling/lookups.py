@@ -11,16 +11,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection
 
-from monitor.detect.subject import is_system
 from monitor.errors import Reason, SfccError, StoppingError
 from monitor.history import lookups as kept
 from monitor.history.executions import Judge
 from monitor.history.lookups import Owed
-from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey
+from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, is_wanted
 from monitor.sfcc import JobsApi
 
 log = logging.getLogger(__name__)
@@ -168,7 +166,7 @@ class Lookups:
         return self._owed or {}
 
     def _is_watched(self, job_id: str) -> bool:
-        return not is_system(job_id) or any(fnmatchcase(job_id, glob) for glob in self._system_jobs)
+        return is_wanted(job_id, self._system_jobs)
 
     def _questions(
         self, owed: Mapping[RunId, Owed], waiting: Mapping[RunId, Owed], active: Sequence[RunId]

@@ -11,10 +11,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from monitor.settings.model import InstanceSettings
-from monitor.sfcc.endpoints import base_url
+from monitor.sfcc.endpoints import SANDBOXES, base_url
 
 PLATFORM = ".demandware.net"
-SANDBOXES = ".dx.commercecloud.salesforce.com"
 
 _SUFFIXES = {"prd": "production", "stg": "staging", "dev": "development"}
 _KINDS = frozenset(_SUFFIXES.values())

@@ -82,17 +82,6 @@ def settings_from(
     return Loaded(settings, origin, (*outside.warnings, *advice(settings)))
 
 
-def instance_outside(
-    environ: Mapping[str, str], directory: Path
-) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
-    """The fields of the instance that the environment or dw.json describe, unchecked, and what to warn of.
-
-    Raises SettingsError where dw.json cannot be used.
-    """
-    outside = found_outside(environ, directory)
-    return outside.instance, outside.warnings
-
-
 def read_files(path: Path) -> dict[str, Any]:
     """One TOML file, or all `*.toml` of a directory in the order of their names: tables are merged,
     lists of tables are joined, and other values of later files win."""

@@ -11,10 +11,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
+from functools import partial
 from typing import Literal
 
 from monitor.errors import SfccError
+from monitor.model import is_wanted
 from monitor.sfcc import JobsApi, LogReader
 from monitor.sfcc.endpoints import base_url
 from monitor.sfcc.http import Count, Http, Timeouts
@@ -35,7 +36,6 @@ from monitor.sfcc.sandbox import asleep, asleep_behind_gateway
 from monitor.sfcc.session import Sessions
 from monitor.sfcc.traffic import Traffic
 
-SYSTEM_JOBS = "sfcc-"  # a prefix the platform keeps for itself
 SLEEPS = {"ocapi": asleep, "webdav": asleep, "scapi": asleep_behind_gateway}
 """How each API of a sandbox that is asleep fails."""
 
@@ -228,12 +228,7 @@ def _starter(
 def wanted_jobs(include_system_jobs: Sequence[str]) -> Callable[[str], bool]:
     """Every job of the customer, and those of the system that a glob names."""
 
-    def keep(job_id: str) -> bool:
-        return not job_id.startswith(SYSTEM_JOBS) or any(
-            fnmatchcase(job_id, glob) for glob in include_system_jobs
-        )
-
-    return keep
+    return partial(is_wanted, system_jobs=include_system_jobs)
 
 
 def _as_it_is(error: SfccError, _host: str) -> SfccError:

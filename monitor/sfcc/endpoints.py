@@ -11,6 +11,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 HOST = re.compile(r"(?!-)[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)*\.?")
+SANDBOXES = ".dx.commercecloud.salesforce.com"
 EXAMPLE = "write a host name such as production-realm-customer.demandware.net"
 
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 import urllib3.exceptions
 
 from monitor.errors import Reason, SfccError
-
-SANDBOXES = ".dx.commercecloud.salesforce.com"
+from monitor.sfcc.endpoints import SANDBOXES
 
 TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
     (

@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.errors import Reason, SfccError
+from monitor.sfcc.endpoints import SANDBOXES
 from monitor.sfcc.http import Incoming, http_date
 from monitor.sfcc.jsontext import read_json
-from monitor.sfcc.network import SANDBOXES
 
 ERROR_PAGE = 64 * 1024  # bytes of an error's body that are looked at
 QUOTED = 200  # characters of a server's own words

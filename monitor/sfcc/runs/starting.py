@@ -15,14 +15,13 @@ from urllib.parse import quote
 from requests.auth import AuthBase
 
 from monitor.errors import Reason, SfccError
-from monitor.model import RunId
+from monitor.model import RunId, is_system
 from monitor.sfcc.http import Http, Incoming, Outgoing
 from monitor.sfcc.login.auth import ClientCredentials, logged_in
 from monitor.sfcc.network import is_unreachable
 from monitor.sfcc.refusal import Refusal, general_error, json_document, read_refusal
 from monitor.sfcc.runs import wire
 
-SYSTEM_JOBS = "sfcc-"
 SITE_SCOPE = "SiteScope"
 MAX_NAME, MAX_VALUE = 256, 1000
 ENTRY = {
@@ -68,7 +67,7 @@ def start_body(job_id: str, parameters: Mapping[str, str], sites: Sequence[str])
 
     Jobs of the platform take their parameters as fields: what looks like JSON there is read as such.
     """
-    if job_id.startswith(SYSTEM_JOBS):
+    if is_system(job_id):
         fields: dict[str, Any] = {name: _field(name, text) for name, text in parameters.items()}
         return fields | ({"site_scope": list(sites)} if sites else {})
     if sites and SITE_SCOPE in parameters:
@@ -178,7 +177,7 @@ class FirstAllowed:
         return "" if self._used is None else self._used.client_id
 
     def start(self, job_id: str, body: Mapping[str, Any]) -> RunId:
-        ways = self._starters[::-1] if job_id.startswith(SYSTEM_JOBS) else self._starters
+        ways = self._starters[::-1] if is_system(job_id) else self._starters
         refused: list[SfccError] = []
         for way in ways:
             self._used = way

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.settings import Loaded
-from monitor.settings.load import instance_outside
+from monitor.settings.outside import found_outside
 
 Read = Callable[..., Loaded]
 Refused = Callable[..., list[str]]
@@ -276,7 +276,8 @@ def test_what_is_wrong_is_told_with_file_and_key(
 
 def test_whoever_writes_settings_can_have_the_instance_as_it_is(write: Any, tmp_path: Path) -> None:
     write(ONE)
-    instance, warnings = instance_outside({"SFCC_SHORTCODE": "kv7kzm78"}, tmp_path)
+    outside = found_outside({"SFCC_SHORTCODE": "kv7kzm78"}, tmp_path)
+    instance, warnings = outside.instance, outside.warnings
     assert instance == {
         "name": "zzxy-001",
         "server": ONE["hostname"],
