@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from monitor.schedule import Schedule
 
@@ -16,6 +16,11 @@ FAILURE_CODES = ("ERROR_*", "NO_STAGING_INSTANCE")
 """Exit codes of the platform's standard steps that mean failure although they are not `ERROR`."""
 
 WARN_CODES = ("WARN",)
+
+NO_DATA_CODES = ("NO_FILES_FOUND",)
+
+OFF = "off"
+"""In place of a severity: the condition is not told of this job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,19 @@ class JobPolicy:
     aborted_is: str = "failed"  # or "info"
     failure_codes: tuple[str, ...] = FAILURE_CODES
     warn_codes: tuple[str, ...] = WARN_CODES
-    severity: Mapping[str, str] = field(default_factory=dict)  # condition -> severity
+    no_data_codes: tuple[str, ...] = NO_DATA_CODES
+    no_data_after: timedelta | None = None  # None: 3 x the usual gap between runs with data
+    max_duration: timedelta | None = None  # None: the baseline's upper limit
+    stuck_after: timedelta | None = None  # None: max of 60 min and 3 x the limit of `slow`
+    pending_after: timedelta = timedelta(minutes=15)
+    start_tolerance: timedelta | None = None  # None: of the slot's interval, see `detect.slots`
+    early_tolerance: timedelta = timedelta(minutes=2)
+    missed_after: timedelta = timedelta(hours=24)
+    site_missing_after: timedelta = timedelta(hours=1)
+    max_success_age: timedelta | None = None  # None: of the schedule, and off without one
+    finish_by: time | None = None  # in the instance's time zone
+    min_gap: timedelta | None = None  # None: of the schedule, and off without one
+    severity: Mapping[str, str] = field(default_factory=dict)  # condition -> severity, or OFF
     title: str = ""
     impact: str = ""
     owner: str = ""
@@ -55,6 +72,8 @@ class GroupPolicy:
     differential: tuple[str, ...] = ("*differential*",)
     any_case: bool = False
     buffer: timedelta | None = None
+    order: tuple[str, ...] = ()  # globs: of whom each goes before the next
+    finish_by: time | None = None  # in the instance's time zone
 
 
 AKENEO = GroupPolicy(name="akeneo", jobs=("*akeneo*",), any_case=True)
@@ -80,3 +99,15 @@ class Policy:
     scheduler_clients: tuple[str, ...] = ()
     system_jobs: tuple[str, ...] = ()  # globs of `sfcc-*` jobs judged like any other
     severity_offset: int = 0  # 1 for staging and development: one severity lower
+    timezone: str = "UTC"  # of the instance's schedules
+    is_sandbox: bool = False  # the platform runs no schedules there: no condition of absence
+    absence_lag: timedelta = timedelta(seconds=30)  # the search index lags: no absence is concluded earlier
+    full_imports_within: timedelta = timedelta(days=7)
+    saturated_at: int = 12  # of the about 15 executions that an instance runs at once
+    saturated_for: timedelta = timedelta(minutes=2)
+    interrupted_runs: int = 3
+    interrupted_within: timedelta = timedelta(minutes=5)
+    interrupted_for: timedelta = timedelta(hours=24)  # what was not rerun by then is given up
+    blind_after: timedelta = timedelta(minutes=5)  # or five poll intervals, where that is longer
+    maintenance_max: timedelta = timedelta(hours=2)
+    expiring_before: timedelta = timedelta(days=14)

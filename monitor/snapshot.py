@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from alerts import store
 from alerts.model import Severity
-from monitor.detect.groups import is_member
+from monitor.detect.together.groups import is_member
 from monitor.errors import Reason
 from monitor.history import cursor as cursors
 from monitor.history import stats

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from alerts.model import Finding
-from monitor.detect.failed import failed
 from monitor.detect.model import Decision, Facts
-from monitor.detect.overlap import overlap
+from monitor.detect.runs.failed import failed
+from monitor.detect.together.overlap import overlap
 from monitor.policy import Policy
 
 Detect = Callable[[Facts, Policy], Iterable[Decision]]

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.detect.describe_runs import JUST_BEFORE
-from monitor.detect.failed import first_bad
-from monitor.detect.groups import is_member, places
 from monitor.detect.model import Facts
-from monitor.detect.spans import Span, span_of
+from monitor.detect.runs.describe import JUST_BEFORE
+from monitor.detect.runs.failed import first_bad
+from monitor.detect.together.groups import is_member, places
+from monitor.detect.together.spans import Span, span_of
 from monitor.model import Execution, Interval
 from monitor.policy import Policy
 

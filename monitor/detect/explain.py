@@ -13,9 +13,9 @@ from alerts.model import Finding, Incident, Json
 from monitor.detect import judge
 from monitor.detect.baseline import Baseline, duration
 from monitor.detect.classify import cause, trigger
-from monitor.detect.groups import is_member, role
 from monitor.detect.model import Decision, Facts
 from monitor.detect.subject import Subject, is_judged
+from monitor.detect.together.groups import is_member, role
 from monitor.model import Execution, Outcome, Series, Trigger
 from monitor.policy import Policy
 

@@ -80,6 +80,24 @@ class Schedule:
         """Those in [start, end), in UTC and in order."""
         return takewhile(lambda at: at < end, self._after(start - _LEAST))
 
+    def other_reading(self, slot: datetime) -> datetime | None:
+        """Where a slot on a day of a change of clocks would be by the offset of the day's other part.
+
+        None on all other days, and for what goes on in elapsed time. The platform's own rule for these two
+        days a year is not known.
+        """
+        wall = wall_of(slot, self._zone)
+        if isinstance(self._plan, _Steps) or self._plan.flows(wall):
+            return None
+        midnight = datetime.combine(wall.date(), _MIDNIGHT)
+        first, last = (
+            moment(day, self._zone).astimezone(self._zone).utcoffset() for day in (midnight, midnight + DAY)
+        )
+        if first is None or last is None or first == last:
+            return None
+        here = slot.astimezone(self._zone).utcoffset()
+        return slot + (first - last if here == first else last - first)
+
     def _after(self, after: datetime) -> Iterator[datetime]:
         if self._begin is not None:
             after = max(after, self._begin - _LEAST)

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from monitor.detect.classify import trigger
-from monitor.detect.groups import is_full_differential, places, role
+from monitor.detect.together.groups import is_full_differential, places, role
 from monitor.detect.words import moment, span
 from monitor.model import Execution, Outcome, Trigger
 from monitor.policy import AKENEO, GroupPolicy, Policy

@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from monitor.detect import Detect
 from monitor.detect.model import Facts
 from monitor.model import Execution, ExitStatus, RunId, Series
+from monitor.policy import Policy
+from tests.monitor.detect.hindsight import known_at, stretches
 
 NIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -113,3 +116,14 @@ def facts() -> Callable[..., Facts]:
 @pytest.fixture(scope="session")
 def at() -> Callable[[str], datetime]:
     return clock
+
+
+@pytest.fixture(scope="session")
+def same_at_any_time() -> Callable[[Detect, Facts, Policy, datetime], None]:
+    """Asserts that what was found at an instant is what a look back at all of it finds up to there."""
+
+    def check(detect: Detect, facts: Facts, policy: Policy, at: datetime) -> None:
+        then = stretches(detect, known_at(facts, at), policy, at)
+        assert then == stretches(detect, facts, policy, at)
+
+    return check

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from alerts.model import Finding, Severity
 from monitor.detect import findings
-from monitor.detect.groups import Membership
 from monitor.detect.model import Decision, Facts, State
-from monitor.detect.overlap import overlap
+from monitor.detect.together.groups import Membership
+from monitor.detect.together.overlap import overlap
 from monitor.model import Execution
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 from monitor.detect.baseline import duration
 from monitor.detect.classify import exit_code, failed_step, message, outcome, trigger
-from monitor.detect.groups import places
 from monitor.detect.streak import Episode
 from monitor.detect.subject import Subject
+from monitor.detect.together.groups import places
 from monitor.detect.words import OUTCOME_WORDS, Lines, moment, one_line, said, span, started, times
 from monitor.model import Execution, Outcome, Trigger, is_system
 from monitor.policy import JobPolicy

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.detect.groups import Membership, is_full_differential
 from monitor.detect.model import Facts
-from monitor.detect.spans import Meeting, SiteRun, Span, meetings, site_runs, span_of
 from monitor.detect.streak import END_OF_TIME
 from monitor.detect.subject import is_judged
+from monitor.detect.together.groups import Membership, is_full_differential
+from monitor.detect.together.spans import Meeting, SiteRun, Span, meetings, site_runs, span_of
 from monitor.model import Execution, RunId
 from monitor.policy import Policy
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.model import EndsBy, Finding, Json, Severity
-from monitor.detect import describe_pairs as describe
-from monitor.detect.encounters import Encounter, encounters
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.severity import severity
+from monitor.detect.together import describe
+from monitor.detect.together.encounters import Encounter, encounters
 from monitor.policy import Policy
 
 CONDITION = "overlap"

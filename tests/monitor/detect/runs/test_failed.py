@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from alerts.model import Finding, Severity
 from monitor.detect import findings
-from monitor.detect.failed import failed, first_bad
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
+from monitor.detect.runs.failed import failed, first_bad
 from monitor.model import Execution, ExitStatus, RunKey, Step
 from monitor.policy import GroupPolicy, JobPolicy, Policy
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.detect.encounters import SAME_SERIES, Encounter
 from monitor.detect.model import Facts
+from monitor.detect.together.encounters import SAME_SERIES, Encounter
 from monitor.detect.words import Lines, called, moment, said, span, started
 from monitor.model import Execution
 from monitor.policy import Policy

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from alerts.model import EndsBy, Finding, Json, Severity
-from monitor.detect import describe_runs as describe
 from monitor.detect.classify import cause
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
-from monitor.detect.retries import Retry, Standing, is_attempt, retry
+from monitor.detect.runs import describe
+from monitor.detect.runs.retries import Retry, Standing, is_attempt, retry
 from monitor.detect.severity import severity
 from monitor.detect.streak import Episode, Streak, Verdict, by_end, streak
 from monitor.detect.subject import Subject, subjects
