@@ -1,5 +1,5 @@
 # demo: see the product. test: every check. The rest are parts of them.
-.PHONY: demo test lint unit bench golden dashboards lock clean help
+.PHONY: demo test lint unit bench bench-detection golden dashboards lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -14,6 +14,7 @@ help:
 	@echo "make golden  write the reviewed outputs anew; look at the difference before you commit it"
 	@echo "make dashboards  write grafana/dashboards/*.json anew from the code beside it"
 	@echo "make bench   figures against stated aims, some ten minutes (PARTS=\"poll ingest\" for some)"
+	@echo "make bench-detection  what is found of what was injected into generated fleets (SEED=N JOBS=N DAYS=N START=DATE)"
 
 demo: .venv-run/.ready
 	@$(RUN)/sfcc-job-monitor demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
@@ -39,6 +40,9 @@ dashboards: .venv/.ready
 
 bench: .venv/.ready
 	$(DEV)/python -m tests.bench $(PARTS)
+
+bench-detection: .venv/.ready
+	$(DEV)/python -m tests.bench.detection $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(DAYS),--days $(DAYS)) $(if $(START),--start $(START))
 
 # The lock names versions and hashes, no address of a registry.
 lock: .venv/.ready

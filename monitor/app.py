@@ -24,6 +24,7 @@ from monitor.access import connection, masking_by, traffic_of
 from monitor.clock import Clock, SystemClock
 from monitor.crossings import Crossing
 from monitor.errors import LeaseLostError, MonitorError, Reason, StateError
+from monitor.expiry import Expiry
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.refused_keys import StoredRefusedKeys
 from monitor.history.trouble import state_errors
@@ -139,6 +140,8 @@ class App:
         masking: Mask,
         spare: Callable[[], int],
     ) -> Watch:
+        endings = Expiry(instance, self.clock.monotonic)
+
         def poller(fence: Fence) -> Poller:
             return Poller(
                 instance.name,
@@ -153,13 +156,15 @@ class App:
                 count_unreadable=functools.partial(self.metrics.count_unreadable, instance.name),
                 spare=spare,
                 report=self._report,
+                poll_interval=self.settings.idle_poll_interval or self.settings.poll_interval,
+                endings=endings,
             )
 
         return Watch(
             instance.name,
             self.engine,
             poller,
-            functools.partial(Snapshots, instance, rules),
+            functools.partial(Snapshots, instance, rules, endings),
             self._leases,
             self.clock,
             self.metrics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Engine
 
 from alerts import store
 from alerts.model import Incident, Json
+from monitor.detect import CONDITIONS
 from monitor.detect import explain as judged
 from monitor.detect.baseline import Baseline
-from monitor.detect.explain import Explanation, SeriesLine, explain
+from monitor.detect.explain import Explanation, ScheduleLine, SeriesLine, explain
+from monitor.detect.inhibit import inhibited_by
 from monitor.detect.words import OUTCOME_WORDS, moment, span, times
 from monitor.history import stats
 from monitor.history.engine import reading
@@ -26,6 +28,8 @@ from monitor.settings.policies import policy
 RUNS_SHOWN = 10
 ENDED_SHOWN = 10
 ENDED_WITHIN = timedelta(days=7)
+
+_WIDEST = max(len(name) for name in CONDITIONS)
 
 _QUIET = {
     "first_read": "it was found by the first read, which announces nothing",
@@ -63,18 +67,27 @@ class Explained:
 
 
 def explanations(
-    engine: Engine, settings: Settings, job_id: str, instance: str | None, now: datetime
+    engine: Engine,
+    settings: Settings,
+    job_id: str,
+    instance: str | None,
+    now: datetime,
+    at: datetime | None = None,
 ) -> list[Explained]:
-    """One for each instance that knows the job and was read completely at least once."""
+    """One for each instance that knows the job and was read completely at least once.
+
+    at: as it looked then, by the settings of today.
+    """
     found = []
     with reading(engine) as connection:
         names = sorted({one.instance for one in stats.series(connection, instance) if one.job_id == job_id})
-        incidents = store.current(connection, now - ENDED_WITHIN) if names else []
+        since = min(now, at or now) - ENDED_WITHIN
+        incidents = store.current(connection, since) if names else []
         for name in names:
             rules = next((policy(settings, one) for one in settings.instances if one.name == name), Policy())
-            facts = load_facts(connection, name, rules, {job_id})
+            facts = load_facts(connection, name, rules, {job_id}, at)
             if facts is not None:
-                about = explain(job_id, facts, rules, incidents)
+                about = explain(job_id, facts, rules, _until(incidents, at))
                 found.append(Explained(about, _told(connection, about.incidents)))
     return found
 
@@ -91,8 +104,19 @@ def document(one: Explained) -> dict[str, Json]:
 def page(one: Explained) -> str:
     """For people; times are UTC."""
     return "\n".join(
-        chain(_heading(one.explanation), _incidents(one), _decisions(one.explanation), _runs(one))
+        chain(
+            _heading(one.explanation),
+            _incidents(one),
+            _decisions(one.explanation),
+            _next_looks(one.explanation),
+            _runs(one),
+        )
     )
+
+
+def _until(incidents: Iterable[Incident], at: datetime | None) -> Iterable[Incident]:
+    """Those that had begun by then; what became of them later is shown all the same."""
+    return (one for one in incidents if at is None or one.starts_at <= at)
 
 
 def _told(connection: Connection, incidents: tuple[Incident, ...]) -> dict[str, Told]:
@@ -113,9 +137,18 @@ def _heading(about: Explanation) -> Iterator[str]:
     yield f"{about.job_id} on {about.instance}, as seen until {about.seen_until:%Y-%m-%d %H:%M} UTC"
     if not about.is_judged:
         yield "  a system job: kept as context, not judged (include_system_jobs names those that are)"
+    yield f"  {_schedule(about.schedule, about.seen_until)}"
     for group in about.groups:
         exclusive = ", exclusive" if group.exclusive else ""
         yield f"  in group {group.name}{exclusive}{f', as {group.role} import' if group.role else ''}"
+
+
+def _schedule(schedule: ScheduleLine, seen: datetime) -> str:
+    if not schedule.text:
+        return f"no schedule known{f': {schedule.reason}' if schedule.reason else ''}"
+    reason = f": {schedule.reason}" if schedule.reason else ""
+    coming = ", ".join(moment(at, seen) for at in schedule.next) or "never again"
+    return f"due {schedule.text} {schedule.timezone} ({schedule.source.value}{reason}); next {coming}"
 
 
 def _incidents(one: Explained) -> Iterator[str]:
@@ -128,7 +161,7 @@ def _incidents(one: Explained) -> Iterator[str]:
         since = moment(incident.starts_at, seen)
         until = f"until {moment(incident.ends_at, seen)}" if incident.ends_at else "open"
         count = f", {times(incident.count)}" if incident.count > 1 else ""
-        yield f"  {incident.condition:<10} {incident.severity.value:<8} since {since}, {until}{count}"
+        yield f"  {incident.condition:<{_WIDEST}} {incident.severity.value:<8} since {since}, {until}{count}"
         yield f"    {incident.summary}"
         if incident.resolution:
             yield f"    {incident.resolution}"
@@ -142,8 +175,13 @@ def _telling(incident: Incident, told: Told | None, seen: datetime) -> str:
         over = f", its end at {moment(told.resolved, seen)}" if told.resolved else ""
         return f"told at {moment(told.opened, seen)}{over}"
     if incident.quiet is not None:
-        return f"nobody is told: {_QUIET.get(incident.quiet, incident.quiet)}"
+        return f"nobody is told: {_unsaid(incident.quiet)}"
     return "not told yet" if incident.is_open else "nobody was told"
+
+
+def _unsaid(quiet: str) -> str:
+    by = inhibited_by(quiet)
+    return f"{by} says it" if by else _QUIET.get(quiet, quiet)
 
 
 def _decisions(about: Explanation) -> Iterator[str]:
@@ -154,7 +192,20 @@ def _decisions(about: Explanation) -> Iterator[str]:
         others = ", ".join(unnamed)
         scope = f" [{decision.scope}]" if decision.scope not in {"", ORGANIZATION} else ""
         with_others = f" with {others}" if others else ""
-        yield f"  {decision.condition:<10} {decision.state.value:<8} {decision.reason}{with_others}{scope}"
+        hidden = f" (not told: {decision.inhibited_by} says it)" if decision.inhibited_by else ""
+        state = f"{decision.condition:<{_WIDEST}} {decision.state.value:<8}"
+        yield f"  {state} {decision.reason}{with_others}{scope}{hidden}"
+
+
+def _next_looks(about: Explanation) -> Iterator[str]:
+    """When something will be decided though nothing happens."""
+    if not about.next_looks:
+        return
+    yield ""
+    yield "next decisions, should nothing happen before"
+    for one in about.next_looks:
+        scope = f" [{one.scope}]" if one.scope not in {"", ORGANIZATION} else ""
+        yield f"  {one.condition:<{_WIDEST}} {moment(one.at, about.seen_until)}{scope}"
 
 
 def _runs(one: Explained) -> Iterator[str]:

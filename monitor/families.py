@@ -46,6 +46,7 @@ def of_instances(snapshots: Sequence[InstanceSnapshot], now: datetime) -> Iterat
     yield _overlaps(snapshots)
     yield _running(snapshots, now)
     yield from _conditions(snapshots, now)
+    yield _credentials(snapshots)
 
 
 def of_outbox(targets: Mapping[str, OutboxSnapshot], now: datetime) -> Iterator[Metric]:
@@ -213,6 +214,18 @@ def _conditions(snapshots: Sequence[InstanceSnapshot], now: datetime) -> Iterato
             else:
                 jobs.add_metric([one.instance, job_id, condition, severity], value)
     yield from (jobs, instances)
+
+
+def _credentials(snapshots: Iterable[InstanceSnapshot]) -> Metric:
+    ends = GaugeMetricFamily(
+        "sfcc_credential_expiry_timestamp_seconds",
+        "When a certificate or a secret ends, as far as that is known.",
+        labels=[*INSTANCE, "credential"],
+    )
+    for one in snapshots:
+        for name, at in one.credentials.items():
+            ends.add_metric([one.instance, name], at.timestamp())
+    return ends
 
 
 def _holding(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine
@@ -17,9 +18,8 @@ from monitor.history.transfer import import_documents
 from monitor.judgement import judge_for
 from monitor.masking import Mask, masked
 from monitor.model import Execution
-from monitor.policy import Policy
+from monitor.replay.policies import policies
 from monitor.settings import Settings
-from monitor.settings.policies import policy
 from monitor.sfcc.runs.wire import UnreadableError, parse
 
 PROBLEMS_KEPT = 20
@@ -58,30 +58,38 @@ class Imported:
 def import_lines(
     engine: Engine, settings: Settings, lines: Iterable[bytes], *, default_instance: str | None, now: datetime
 ) -> Imported:
-    """All that can be read is stored in one transaction; what cannot be is said, line by line.
+    """All that can be read is stored; what cannot be is said, line by line.
 
     However many lines there are, some thousands of runs are in memory.
     """
     result = Imported()
-    mask = masking_by(settings)
-    watched = {one.name for one in settings.instances}
-
-    def executions() -> Iterator[Execution]:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                run = _masked(line, default_instance, mask)
-            except (ValueError, RecursionError) as error:
-                result.refuse(number, _why(error))
-                continue
-            result.note(number, run, watched, now)
-            yield run
-
-    with engine.begin() as connection:
-        done = import_documents(connection, executions(), seen_at=now, judge=_judge(settings))
+    runs = readable(settings, lines, result, default_instance=default_instance, now=now)
+    done = import_documents(engine, runs, seen_at=now, judge=_judge(settings))
     result.read, result.stored = done.read, done.stored
     return result
+
+
+def readable(
+    settings: Settings,
+    lines: Iterable[bytes],
+    result: Imported,
+    *,
+    default_instance: str | None,
+    now: datetime,
+) -> Iterator[Execution]:
+    """The runs of those lines that can be read, masked; `result` is told of the others."""
+    mask = masking_by(settings)
+    watched = {one.name for one in settings.instances}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            run = _masked(line, default_instance, mask)
+        except (ValueError, RecursionError) as error:
+            result.refuse(number, _why(error))
+            continue
+        result.note(number, run, watched, now)
+        yield run
 
 
 def _masked(line: bytes, default_instance: str | None, mask: Mask) -> Execution:
@@ -105,10 +113,14 @@ def _why(error: Exception) -> str:
 
 
 def _judge(settings: Settings) -> Judge:
-    """By the settings of the line's instance, or the defaults where they do not name it."""
-    judges = {one.name: judge_for(policy(settings, one)) for one in settings.instances}
-    plain = judge_for(Policy())
+    """By the settings of the line's instance."""
+    of = policies(settings)
+
+    @cache
+    def judge(instance: str) -> Judge:
+        return judge_for(of(instance))
+
     return Judge(
-        outcome=lambda run: judges.get(run.instance, plain).outcome(run),
-        trigger=lambda run: judges.get(run.instance, plain).trigger(run),
+        outcome=lambda run: judge(run.instance).outcome(run),
+        trigger=lambda run: judge(run.instance).trigger(run),
     )

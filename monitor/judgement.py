@@ -2,15 +2,16 @@
 
 The one place where the history, the detectors and the incidents meet. Level-triggered: it looks at
 what is stored, compares the findings with what is open, and keeps the difference. The first look of a
-process is at everything; the next ones judge only series to which something happened, and see of the
-others what those may have met.
+process is at everything; the next ones judge only jobs to which something happened, or whose instant has
+come, and see of the others what those may have met.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 
@@ -18,20 +19,23 @@ from sqlalchemy import Connection
 
 from alerts import attachments, incidents, store
 from alerts.model import Finding, Incident
-from monitor import detect
+from monitor import detect, dossier, timetables
+from monitor.agenda import INSTANCE, Agenda
 from monitor.detect.baseline import baseline
-from monitor.detect.beside import Before, Neighbourhood, before_failures, neighbourhood
+from monitor.detect.beside import judged_with
 from monitor.detect.classify import outcome, trigger
-from monitor.detect.model import RUNS_KEPT, Facts
+from monitor.detect.model import Decision, Facts
 from monitor.detect.refs import parse_attachment_ref
+from monitor.detect.watching import WATCHING
+from monitor.dossier import Scene, jobs_of
 from monitor.history import cursor as cursors
-from monitor.history import executions as history
 from monitor.history import facts as stored
-from monitor.history import stats
-from monitor.history.cursor import Cursor
+from monitor.history import schedules, stats
 from monitor.history.executions import Judge
-from monitor.model import Execution, RunId, is_system
 from monitor.policy import Policy
+
+LOOKED_AT_ALWAYS = frozenset({"overlap"})
+"""While open: whether it ended may depend on when an active run was seen last, which is no change of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ class Judged:
 
     opened: int = 0
     resolved: int = 0
+
+    def __add__(self, other: Judged) -> Judged:
+        return Judged(self.opened + other.opened, self.resolved + other.resolved)
 
 
 def judge_for(policy: Policy) -> Judge:
@@ -50,160 +57,160 @@ def judge_for(policy: Policy) -> Judge:
     )
 
 
-def judge(
-    connection: Connection,
-    instance: str,
-    policy: Policy,
-    *,
-    now: datetime,
-    judged_until: datetime | None,
-    late: bool,
-) -> Judged:
-    """Judges the jobs whose verdict may differ from the last look, at `judged_until`; all for None."""
+class Judgement:
+    """Of one instance, look after look; not to be shared by threads.
+
+    What it remembers is only where to look: after an error, or in another process, the same is found by
+    looking at everything. A look is over with `done`, once its transaction is committed.
+    """
+
+    def __init__(self, instance: str, policy: Policy) -> None:
+        self._instance = instance
+        self._policy = policy
+        self._agenda = Agenda()
+        self._known: set[str] | None = None  # None until everything was looked at
+        self._timetables = 0  # the last change of them that was looked at
+        self._found: _Found | None = None
+
+    def look(
+        self, connection: Connection, *, now: datetime, judged_until: datetime | None, late: bool
+    ) -> Judged:
+        """judged_until: the instance's time of the last complete read, up to which all was judged."""
+        self._found = None
+        cursor = cursors.load(connection, self._instance)
+        if cursor.seen_until is None:
+            return Judged()
+        timetables.refresh(connection, self._instance, self._policy, cursor.seen_until)
+        open_ones = {
+            mark: one
+            for mark, one in store.open_incidents(connection, self._instance).items()
+            if one.condition not in WATCHING
+        }
+        scene = Scene(
+            connection, cursor, cursor.seen_until, self._policy, judged_until, tuple(open_ones.values())
+        )
+        found = self._look_at(scene)
+        if found is None:
+            return Judged()
+        about = {mark: one for mark, one in open_ones.items() if not _rests(one, found.jobs)}
+        judged = _keep(connection, found.facts, found.decisions, about, now, late=late)
+        stats.expect(connection, _expectations(found.facts, self._policy))
+        cursors.judged(connection, self._instance, cursor.change)
+        self._found = found
+        return judged
+
+    def done(self) -> None:
+        """What the last look has written is committed."""
+        if self._found is not None:
+            self._known = self._found.known
+            self._timetables = self._found.timetables
+            looked_at = self._found.facts.job_ids if self._found.jobs is None else self._found.jobs
+            self._agenda.note(looked_at, self._found.decisions)
+        self._found = None
+
+    def _look_at(self, scene: Scene) -> _Found | None:
+        """None where nothing happened, and no instant has come."""
+        changed, last = schedules.changed(scene.connection, scene.instance, self._timetables)
+        if self._known is None:
+            known = stored.jobs(scene.connection, scene.instance)
+            facts = dossier.whole(scene, known)
+            return _Found(known, last, None, facts, _decided(scene, facts))
+        news = dossier.news(scene)
+        due = self._due(scene) | changed
+        if not news and not due:
+            return None
+        known = self._known | {run.job_id for run in news}
+        jobs = dossier.to_judge(scene, known, news, due)
+        facts = dossier.of_jobs(scene, known, jobs, news)
+        astray = dossier.astray(scene, facts)
+        if not astray <= jobs:  # whether jobs are off alike is only known of all of them
+            jobs |= astray
+            facts = dossier.of_jobs(scene, known, jobs, news)
+        facts = dossier.with_numbers(scene, facts)
+        return _Found(known, last, jobs, facts, _decided(scene, facts))
+
+    def _due(self, scene: Scene) -> set[str]:
+        """Jobs to be looked at though nothing happened to them."""
+        found = {*self._agenda.due(scene.seen_until)}
+        # Once a day all that is open: its texts say the date of what was not today.
+        is_new_day = scene.judged_until is not None and scene.seen_until.date() != scene.judged_until.date()
+        for one in scene.open_incidents:
+            if is_new_day or one.condition in LOOKED_AT_ALWAYS or not jobs_of(one):
+                found |= jobs_of(one) or {INSTANCE}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look came to. jobs: those that were looked at; None for all. known: all there are.
+
+    timetables: number of the last change of them.
+    """
+
+    known: set[str]
+    timetables: int
+    jobs: frozenset[str] | None
+    facts: Facts
+    decisions: tuple[Decision, ...]
+
+
+def load_facts(
+    connection: Connection, instance: str, policy: Policy, jobs: Collection[str], at: datetime | None = None
+) -> Facts | None:
+    """What to judge these jobs by, and what ran beside all their runs; None before any complete read.
+
+    at: as it looked at that instant, where that lies before the last complete read.
+    """
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
-        return Judged()
-    open_ones = store.open_incidents(connection, instance)
-    if judged_until is None:
-        facts = _whole(connection, cursor, cursor.seen_until, policy)
-    else:
-        # With what began or ended after the last look: that could not say what else still ran by then.
-        news = stored.changed(connection, instance, cursor.judged_change, moved_after=judged_until)
-        jobs = {run.job_id for run in news if run.is_final}
-        jobs |= _aging(connection, cursor, open_ones.values(), judged_until, policy)
-        if not news and not jobs:
-            return Judged()
-        open_ones = {mark: one for mark, one in open_ones.items() if not _rests(one, jobs)}
-        facts = _part(connection, cursor, cursor.seen_until, policy, jobs, news, judged_until)
-    findings = detect.findings(detect.judge(facts, policy))
+        return None
+    known = stored.jobs(connection, instance)
+    news = stored.changed(connection, instance, cursor.judged_change)
+    judged = judged_with(frozenset(jobs), known, policy, news)
+    if at is not None and at < cursor.seen_until:
+        return dossier.in_the_past(Scene(connection, cursor, at, policy, None), judged)
+    scene = Scene(connection, cursor, cursor.seen_until, policy, None)
+    return dossier.of_jobs(scene, known, judged, news, beside_all=True)
+
+
+def _decided(scene: Scene, facts: Facts) -> tuple[Decision, ...]:
+    decisions = detect.judge(facts, scene.policy)
+    empty = {at for one in decisions if one.condition == "missed" and one.finding for at in _slots(one)}
+    if not empty:
+        return decisions
+    # Whether the instance was full at a slot that nobody filled is worth a question only now.
+    return detect.judge(dossier.with_occupied(scene, facts, empty), scene.policy)
+
+
+def _slots(missed: Decision) -> Iterator[datetime]:
+    for at in missed.finding.occurrences if missed.finding else ():
+        yield datetime.fromisoformat(at)
+
+
+def _keep(
+    connection: Connection,
+    facts: Facts,
+    decisions: Iterable[Decision],
+    open_ones: Mapping[str, Incident],
+    now: datetime,
+    *,
+    late: bool,
+) -> Judged:
+    findings = detect.findings(decisions)
     known = store.known_facts(connection, findings)
     changes = incidents.reconcile(findings, open_ones, known, now, lambda: uuid.uuid4().hex, late=late)
     store.apply(connection, changes)
     attachments.want(connection, changes.wanted(), now, about=_about, how=_how)
-    _count_overlaps(connection, instance, findings, known)
-    stats.expect(connection, _expectations(facts, policy))
-    cursors.judged(connection, instance, cursor.change)
+    _count_overlaps(connection, facts.instance, findings, known)
     return Judged(
         len(changes.opened), len([one for one in (*changes.opened, *changes.resolved) if one.ends_at])
     )
 
 
-def load_facts(connection: Connection, instance: str, policy: Policy, jobs: Collection[str]) -> Facts | None:
-    """What to judge these jobs by, and what ran beside all their runs; None before any complete read."""
-    cursor = cursors.load(connection, instance)
-    if cursor.seen_until is None:
-        return None
-    news = stored.changed(connection, instance, cursor.judged_change)
-    return _part(connection, cursor, cursor.seen_until, policy, jobs, news, None, beside_all=True)
-
-
-def _whole(connection: Connection, cursor: Cursor, seen_until: datetime, policy: Policy) -> Facts:
-    active = history.active(connection, cursor.instance)
-    fresh = stored.fresh(connection, cursor.instance, cursor.judged_change)
-    return _explained(connection, _facts(connection, cursor, seen_until, policy, None, active, fresh), policy)
-
-
-def _part(
-    connection: Connection,
-    cursor: Cursor,
-    seen_until: datetime,
-    policy: Policy,
-    jobs: Collection[str],
-    news: Sequence[Execution],
-    judged_until: datetime | None,
-    *,
-    beside_all: bool = False,
-) -> Facts:
-    """What there is to judge these jobs by.
-
-    news: what changed since the last judgement, by which all that was known at `judged_until` was judged.
-    beside_all: also what ran beside their old runs, not only beside what is new.
-    """
-    active = history.active(connection, cursor.instance)
-    facts = _facts(
-        connection, cursor, seen_until, policy, jobs, active, frozenset(run.run_id for run in news)
-    )
-    old = [run for some in facts.runs.values() for run in some] if beside_all else []
-    near = neighbourhood([*news, *old], policy, facts.seen_until, judged_until)
-    beside = [run for run in active if run.job_id not in jobs]
-    facts = replace(facts, beside=(*beside, *_beside(connection, cursor.instance, jobs, near)))
-    return _explained(connection, facts, policy)
-
-
-def _facts(
-    connection: Connection,
-    cursor: Cursor,
-    seen_until: datetime,
-    policy: Policy,
-    jobs: Collection[str] | None,
-    active: Iterable[Execution],
-    fresh: frozenset[RunId],
-) -> Facts:
-    # Where more ended since the last look than is usually kept, none of it may go unjudged.
-    news = stored.most_news(connection, cursor.instance, cursor.judged_change)
-    keep = max(RUNS_KEPT, news + RUNS_KEPT // 2)
-    return Facts(
-        instance=cursor.instance,
-        seen_until=seen_until,
-        runs=stored.runs(connection, cursor.instance, jobs, active, keep=keep),
-        fresh=fresh,
-        coverage=cursors.coverage(connection, cursor.instance),
-        system_jobs=policy.system_jobs,
-    )
-
-
-def _explained(connection: Connection, facts: Facts, policy: Policy) -> Facts:
-    explaining = _before(connection, facts.instance, before_failures(facts, policy), policy)
-    return replace(facts, beside=(*facts.beside, *explaining))
-
-
-def _aging(
-    connection: Connection,
-    cursor: Cursor,
-    open_ones: Iterable[Incident],
-    judged_until: datetime,
-    policy: Policy,
-) -> set[str]:
-    """Jobs to be looked at although no run ended: something holds, or a retry may be overdue by now."""
-    waiting_since = judged_until - policy.retry_wait
-    found = {run.job_id for run in history.awaiting_retry(connection, cursor.instance, waiting_since)}
-    # Once a day all that is open: its texts say the date of what was not today.
-    is_new_day = cursor.seen_until is not None and cursor.seen_until.date() != judged_until.date()
-    for one in open_ones:
-        if is_new_day or one.condition not in detect.STILL_BETWEEN_RUNS:
-            found |= {one.labels[name] for name in ("job_id", "other_job_id") if name in one.labels}
-    return found
-
-
-def _rests(incident: Incident, jobs: Collection[str]) -> bool:
-    """Whether it holds as it did: nothing happened to its job, which is not judged for that reason."""
-    return incident.condition in detect.STILL_BETWEEN_RUNS and incident.labels["job_id"] not in jobs
-
-
-def _beside(
-    connection: Connection, instance: str, judged: Collection[str], near: Neighbourhood
-) -> Iterator[Execution]:
-    """What ran at the same time as something new: an overlap needs both."""
-    if near.whole is None:
-        return
-    met = [
-        run.run_id
-        for run in stored.under_way(connection, instance, *near.whole)
-        if run.run_id.job_id not in judged and near.has(run.run_id.job_id, run.began, run.ended)
-    ]
-    yield from stored.named(connection, instance, met)
-
-
-def _before(connection: Connection, instance: str, before: Before, policy: Policy) -> Iterator[Execution]:
-    """What was changed just before the failures to be told."""
-    if not before.times:
-        return
-    known = stored.jobs(connection, instance)
-    system = {job_id for job_id in known if is_system(job_id)}
-    related = {job_id for job_id in known - system if before.concerns(job_id, policy)}
-    for time in before.times:
-        yield from stored.began(connection, instance, system, time)
-        yield from stored.began(connection, instance, related, time, by_hand=True)
+def _rests(incident: Incident, jobs: AbstractSet[str] | None) -> bool:
+    """Whether it holds as it did: none of its jobs is looked at, for nothing happened to them."""
+    about = jobs_of(incident)
+    return jobs is not None and bool(about) and about.isdisjoint(jobs)
 
 
 def _expectations(facts: Facts, policy: Policy) -> Iterator[stats.ExpectedDuration]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from alerts import attachments, outbox, store
 from monitor.clock import Clock
-from monitor.history import retention, stats
+from monitor.history import retention, schedules, stats
 from monitor.policy import Policy
 from monitor.settings import Settings
 
@@ -62,6 +62,7 @@ class Keeper:
             policy = self._policies.get(one.instance)
             if policy is None or policy.job(one.job_id).schedule is not None:
                 yield one.instance, one.job_id
+        yield from schedules.imported_jobs(connection)
 
 
 def _with_open_incidents(connection: Connection) -> Iterator[tuple[str, str]]:

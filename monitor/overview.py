@@ -14,14 +14,13 @@ from sqlalchemy import Connection
 
 from alerts import store
 from alerts.model import Incident
+from monitor import timetables
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import stats
 from monitor.history.series import SeriesFacts, latest
 from monitor.policy import Policy
-
-_NOTHING_SET = Policy()
-"""For instances of the state that have left the settings."""
+from monitor.schedule import NO_TIMETABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +55,16 @@ def jobs(
     now: datetime,
     policies: Mapping[str, Policy] = MappingProxyType({}),
 ) -> list[JobRow]:
-    """Every job that matches, by instance and id: those that ran, and those `policies` has a schedule for."""
+    """Every job that matches, by instance and id: those that ran, and those that have a schedule."""
     series: dict[tuple[str, str], list[SeriesFacts]] = defaultdict(list)
     for one in stats.series(connection, instance):
         if fnmatchcase(one.job_id, glob):
             series[one.instance, one.job_id].append(one)
-    awaited = {
-        (name, job_id)
+    slots = {
+        (name, job_id): table
         for name, one in policies.items()
         if instance in {None, name}
-        for job_id in one.scheduled
+        for job_id, table in timetables.load(connection, name, one).items()
         if fnmatchcase(job_id, glob)
     }
     seen = {one.instance: one.seen_until for one in stats.cursors(connection, instance)}
@@ -79,10 +78,10 @@ def jobs(
             incidents.get(key, []),
             active.get(key),
             usual.get(key),
-            policies.get(key[0], _NOTHING_SET).job(key[1]).next_due(seen.get(key[0]) or now),
+            slots.get(key, NO_TIMETABLE).next_slot(seen.get(key[0]) or now),
             now,
         )
-        for key in sorted({*series, *awaited})
+        for key in sorted({*series, *slots})
     ]
 
 

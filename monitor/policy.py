@@ -111,3 +111,5 @@ class Policy:
     blind_after: timedelta = timedelta(minutes=5)  # or five poll intervals, where that is longer
     maintenance_max: timedelta = timedelta(hours=2)
     expiring_before: timedelta = timedelta(days=14)
+    severity: Mapping[str, str] = field(default_factory=dict)  # as a job's; of what is the instance's own
+    expects_downtime: Callable[[datetime], bool] = field(default=lambda _at: False)  # a window says so

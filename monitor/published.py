@@ -59,6 +59,7 @@ class InstanceSnapshot:
     jobs: tuple[JobSnapshot, ...] = ()
     overlaps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     conditions: tuple[ConditionSnapshot, ...] = ()
+    credentials: Mapping[str, datetime] = field(default_factory=dict)  # name -> when it ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from alerts import store
 from alerts.model import Severity
+from monitor import timetables
 from monitor.detect.together.groups import is_member
 from monitor.errors import Reason
 from monitor.history import cursor as cursors
@@ -25,8 +26,10 @@ from monitor.model import Interval
 from monitor.overview import active_since, latest_by_end
 from monitor.policy import Policy
 from monitor.published import CONDITION_SHOWN, ConditionSnapshot, InstanceSnapshot, JobSnapshot
+from monitor.schedule import NO_TIMETABLE, Timetable
 from monitor.settings import InstanceSettings
 from monitor.settings.kinds import instance_type, realm
+from monitor.watching import Endings
 
 BOUNDS = ("lower", "median", "upper")
 _BOUND_TEXTS = (*(repr(float(bound)) for bound in DURATION_BUCKETS), "+Inf")
@@ -40,9 +43,11 @@ class Snapshots:
     what its series usually takes is known. All else is read each time, because it is little.
     """
 
-    def __init__(self, settings: InstanceSettings, policy: Policy) -> None:
+    def __init__(self, settings: InstanceSettings, policy: Policy, endings: Endings = dict) -> None:
+        """endings: see `Lookout`."""
         self._name = settings.name
         self._policy = policy
+        self._endings = endings
         self._unread = InstanceSnapshot(
             instance=settings.name,
             timezone=settings.timezone,
@@ -52,6 +57,7 @@ class Snapshots:
         self._read: _Mark | None = None
         self._series: dict[str, int] = {}
         self._jobs: dict[str, JobSnapshot] = {}
+        self._tables: dict[str, Timetable] = {}
         self._sleep: ConditionSnapshot | None = None
 
     def take(self, connection: Connection, now: datetime) -> InstanceSnapshot:
@@ -68,6 +74,7 @@ class Snapshots:
             jobs=tuple(self._jobs[job_id] for job_id in sorted(self._jobs)),
             overlaps={(pair.job_id, pair.other_job_id): pair.count for pair in pairs},
             conditions=(*_conditions(connection, self._name, now), *self._asleep(cursor, now)),
+            credentials=dict(sorted(self._endings().items())),
         )
 
     def _asleep(self, cursor: Cursor, now: datetime) -> tuple[ConditionSnapshot, ...]:
@@ -92,7 +99,7 @@ class Snapshots:
         for job_id, job in self._jobs.items():
             since, due = active.get((self._name, job_id)), job.next_due
             if due is not None and due <= mark.seen:
-                due = self._policy.job(job_id).next_due(mark.seen)
+                due = self._tables.get(job_id, NO_TIMETABLE).next_slot(mark.seen)
             if (since, due) != (job.active_since, job.next_due):
                 self._jobs[job_id] = replace(job, active_since=since, next_due=due)
 
@@ -101,11 +108,15 @@ class Snapshots:
         self._read_jobs(connection, None, seen)
 
     def _read_jobs(self, connection: Connection, jobs: Collection[str] | None, seen: datetime) -> None:
-        """Those (all, for None) that ran, and those the settings name and have a schedule for."""
+        """Those (all, for None) that ran, and of all those that are due though they never ran."""
         found = _Stored(connection, self._name, jobs)
-        for job_id in {*found.series, *(self._policy.scheduled if jobs is None else ())}:
+        tables = timetables.load(connection, self._name, self._policy, jobs)
+        others = {} if jobs is None else {job: one for job, one in self._tables.items() if job not in jobs}
+        self._tables = {**others, **tables}
+        for job_id in {*found.series, *(tables if jobs is None else ())}:
             self._series[job_id] = len(found.series.get(job_id, ()))
-            self._jobs[job_id] = _job(job_id, found, self._policy, seen)
+            table = tables.get(job_id, NO_TIMETABLE)
+            self._jobs[job_id] = _job(job_id, found, self._policy, table, seen)
 
 
 def instance(
@@ -139,10 +150,9 @@ class _Stored:
             self.expected[usual.job_id].append(usual)
 
 
-def _job(job_id: str, found: _Stored, policy: Policy, seen: datetime) -> JobSnapshot:
+def _job(job_id: str, found: _Stored, policy: Policy, table: Timetable, seen: datetime) -> JobSnapshot:
     facts = found.series.get(job_id, [])
     last = latest_by_end(facts)
-    settings = policy.job(job_id)
     histogram = found.durations.get(job_id)
     return JobSnapshot(
         job_id=job_id,
@@ -158,9 +168,9 @@ def _job(job_id: str, found: _Stored, policy: Policy, seen: datetime) -> JobSnap
         last_outcome=last.last_outcome if last else None,
         consecutive_failures=max((one.consecutive_failures for one in facts), default=0),
         expected=_expected(found.expected[job_id]),
-        next_due=settings.next_due(seen),
-        schedule=settings.schedule.text if settings.schedule else "",
-        schedule_source=settings.schedule_source,
+        next_due=table.next_slot(seen),
+        schedule=table.text,
+        schedule_source=table.source.value,
     )
 
 

@@ -27,6 +27,8 @@ COMMANDS = {
     "log": ("monitor.cli.log", "log", "The log of a run."),
     "trigger": ("monitor.cli.trigger", "trigger", "Start a job, where nothing speaks against it."),
     "explain": ("monitor.cli.explain", "explain", "What is decided about a job, and why."),
+    "replay": ("monitor.cli.replay", "replay", "What would have been said of the history."),
+    "schedule": ("monitor.cli.schedule", "schedule", "When jobs are due, and how that is known."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a sample alert with a log to each target."),
     "data": ("monitor.cli.data", "data", "Export and import the history."),
     "config": ("monitor.cli.config", "config", "Check and show the settings."),

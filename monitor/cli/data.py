@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shlex
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -22,12 +21,10 @@ from monitor.cli.common import (
     until_option,
     watched,
 )
-from monitor.errors import MonitorError
+from monitor.cli.packed import lines_of
 
 if TYPE_CHECKING:
     from monitor.importing import Imported
-
-GZIP = b"\x1f\x8b"
 
 
 @click.group()
@@ -45,7 +42,7 @@ def data() -> None:
 def export(
     ctx: click.Context, instance: str | None, glob: str | None, since: datetime | None, until: datetime | None
 ) -> None:
-    """Write the history to stdout, oldest first."""
+    """Write the history to stdout, oldest first; `| gzip` packs it well, and import reads that too."""
     from monitor.cli import known
     from monitor.history import executions
     from monitor.history.engine import reading
@@ -54,14 +51,16 @@ def export(
     need_order(since, until)
     settings = settings_of(ctx).settings
     engine = existing_state_of(settings)
-    count = 0
+    counts: Counter[str] = Counter()
     with reading(engine) as connection:
         known.need_instance(known.instances(connection, settings), instance)
         found = executions.iterate(connection, instance=instance, job=glob, since=since, until=until)
         for one in watched(found, "run"):
             click.echo(json.dumps(document(one.execution), ensure_ascii=False))
-            count += 1
-    click.echo(plural(count, "run"), err=True)
+            counts[one.execution.instance] += 1
+    by_instance = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    several = f" ({by_instance})" if len(counts) > 1 else ""
+    click.echo(f"{plural(counts.total(), 'run')}{several}", err=True)
 
 
 @data.command(name="import", epilog="Example: sfcc-job-monitor data import history.jsonl")
@@ -70,32 +69,27 @@ def export(
 @config_option
 @click.pass_context
 def import_(ctx: click.Context, file: BinaryIO, instance: str | None) -> None:
-    """Read JSON lines into the history. What is there already is not doubled; nothing is announced."""
+    """Read JSON lines, packed with gzip or not, into the history.
+
+    What is there already is not doubled; nothing is announced. The time from the first start to the last end
+    counts as seen completely. An import that was interrupted is completed by the same command.
+    """
     from monitor.importing import import_lines
 
-    lines = _plain(file)
     settings = settings_of(ctx).settings
     engine = state_of(settings)
     result = import_lines(
-        engine, settings, watched(lines, "line"), default_instance=instance, now=datetime.now(UTC)
+        engine, settings, watched(lines_of(file), "line"), default_instance=instance, now=datetime.now(UTC)
     )
-    for sentence in _said(result):
+    for sentence in said(result):
         click.echo(f"{file.name}: {sentence}", err=True)
     was = "was" if result.stored == 1 else "were"
     click.echo(f"{result.stored} of {plural(result.read, 'run')} {was} new or changed", err=True)
     ctx.exit(1 if result.unreadable else 0)
 
 
-def _plain(file: BinaryIO) -> Iterator[bytes]:
-    lines = iter(file)
-    first = next(lines, b"")
-    if first.startswith(GZIP):
-        name = "FILE" if file.name == "<stdin>" else shlex.quote(file.name)
-        raise MonitorError(f"{file.name}: this is gzip; use: zcat {name} | sfcc-job-monitor data import -")
-    return chain((first,), lines)
-
-
-def _said(result: Imported) -> Iterator[str]:
+def said(result: Imported) -> Iterator[str]:
+    """What is to be said of lines that were read."""
     yield from result.problems
     more = result.unreadable - len(result.problems)
     if more:

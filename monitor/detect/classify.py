@@ -49,6 +49,12 @@ def exit_code(of: Execution | Step) -> str | None:
     return (of.exit_status and of.exit_status.code) or of.status or None
 
 
+def ends_with(run: Execution, codes: tuple[str, ...]) -> bool:
+    """Whether the code it ended with is one of these globs."""
+    code = exit_code(run)
+    return code is not None and _matches(code, codes)
+
+
 def message(execution: Execution, step: Step | None) -> str:
     """Why it failed, as the platform says it: the step's own words before the run's."""
     sources = (step and step.exit_status, execution.exit_status)
@@ -62,9 +68,15 @@ def cause(execution: Execution, failure_codes: Sequence[str] = FAILURE_CODES) ->
         "aborted" if execution.execution_status == "aborted" else "",
         step.step_id if step else "",
         exit_code(step or execution) or "",
-        stable(message(execution, step)),
+        _stable(message(execution, step)),
     )
     return " | ".join(part for part in parts if part) or execution.execution_status
+
+
+@lru_cache(maxsize=1024)
+def _stable(message: str) -> str:
+    """Remembered: a job that keeps failing says the same each time."""
+    return stable(message)
 
 
 def _finished(execution: Execution, job: JobPolicy) -> Outcome:

@@ -5,7 +5,7 @@ Knows no table layout and no colours: plain data that the command line prints or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,8 +18,10 @@ from monitor.detect.subject import Subject, is_judged
 from monitor.detect.together.groups import is_member, role
 from monitor.model import Execution, Outcome, Series, Trigger
 from monitor.policy import Policy
+from monitor.schedule import Source
 
 STEPS_UNKNOWN = "steps unknown"
+SLOTS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,31 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleLine:
+    """source: where it comes from. text: empty where nothing is scheduled, and reason says why.
+
+    next: the slots to come, in order. timezone: in which the text is meant.
+    """
+
+    source: Source
+    text: str
+    reason: str
+    timezone: str
+    next: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """When time alone may change a decision."""
+
+    at: datetime
+    condition: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """is_judged: false for a system job that no setting names."""
+    """is_judged: false for a system job that no setting names. next_looks: the earliest first."""
 
     instance: str
     job_id: str
@@ -64,23 +89,28 @@ class Explanation:
     series: tuple[SeriesLine, ...]
     decisions: tuple[Decision, ...]
     groups: tuple[GroupLine, ...]
+    schedule: ScheduleLine
+    next_looks: tuple[NextLook, ...] = ()
     incidents: tuple[Incident, ...] = ()
 
 
 def explain(job_id: str, facts: Facts, policy: Policy, incidents: Iterable[Incident] = ()) -> Explanation:
-    """What is over is among the decisions as far as `facts.fresh` names its runs."""
+    """What is over is among the decisions as far as `facts` counts it as news."""
+    decisions = tuple(decision for decision in judge(facts, policy) if _concerns(decision, job_id))
     return Explanation(
         instance=facts.instance,
         job_id=job_id,
         seen_until=facts.seen_until,
         is_judged=is_judged(job_id, facts),
         series=tuple(_series(one, facts, policy) for one in sorted(facts.runs) if one.job_id == job_id),
-        decisions=tuple(decision for decision in judge(facts, policy) if job_id in decision.jobs),
+        decisions=decisions,
         groups=tuple(
             GroupLine(group.name, group.exclusive, role(job_id, group))
             for group in policy.groups
             if is_member(job_id, group)
         ),
+        schedule=_schedule(job_id, facts, policy),
+        next_looks=tuple(sorted(_next_looks(decisions), key=lambda one: (one.at, one.condition, one.scope))),
         incidents=tuple(one for one in incidents if _is_about(one, job_id, facts.instance)),
     )
 
@@ -94,11 +124,45 @@ def document(explanation: Explanation) -> dict[str, Json]:
         "judged": explanation.is_judged,
         "series": [_series_document(one) for one in explanation.series],
         "decisions": [_decision_document(one) for one in explanation.decisions],
+        "schedule": {
+            "source": explanation.schedule.source.value,
+            "text": explanation.schedule.text,
+            "reason": explanation.schedule.reason,
+            "timezone": explanation.schedule.timezone,
+            "next": [at.isoformat() for at in explanation.schedule.next],
+        },
+        "next_looks": [
+            {"at": one.at.isoformat(), "condition": one.condition, "scope": one.scope}
+            for one in explanation.next_looks
+        ],
         "groups": [
             {"name": one.name, "exclusive": one.exclusive, "role": one.role} for one in explanation.groups
         ],
         "incidents": [_incident_document(one) for one in explanation.incidents],
     }
+
+
+def _concerns(decision: Decision, job_id: str) -> bool:
+    """Of an instance as a whole only what is found: all is well there for every job."""
+    return job_id in decision.jobs or (not decision.jobs and decision.finding is not None)
+
+
+def _next_looks(decisions: Iterable[Decision]) -> Iterator[NextLook]:
+    for decision in decisions:
+        if decision.look_again is not None:
+            yield NextLook(decision.look_again, decision.condition, decision.scope)
+
+
+def _schedule(job_id: str, facts: Facts, policy: Policy) -> ScheduleLine:
+    timetable = facts.timetable(job_id, policy)
+    coming: list[datetime] = []
+    at = timetable.next_slot(facts.seen_until)
+    while at is not None and len(coming) < SLOTS_SHOWN:
+        coming.append(at)
+        at = timetable.next_slot(at)
+    zones = {one.timezone for one in timetable.current.schedules}
+    zone = zones.pop() if len(zones) == 1 else policy.timezone
+    return ScheduleLine(timetable.source, timetable.text, timetable.current.reason, zone, tuple(coming))
 
 
 def _series(series: Series, facts: Facts, policy: Policy) -> SeriesLine:
@@ -171,6 +235,9 @@ def _decision_document(decision: Decision) -> dict[str, Json]:
         "state": decision.state.value,
         "reason": decision.reason,
         "numbers": dict(decision.numbers),
+        "opens": _instant(decision.opens),
+        "look_again": _instant(decision.look_again),
+        "inhibited_by": decision.inhibited_by,
         "finding": decision.finding and _finding_document(decision.finding),
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.model import Execution
+from monitor.model import Execution, Step
 
 
 def as_of(runs: Iterable[Execution], at: datetime) -> Iterator[Execution]:
@@ -34,7 +34,15 @@ def looked(run: Execution, at: datetime) -> Execution:
         last_modified=None,
         last_seen=at,
         missing=0,
-        steps=None
-        if run.steps is None
-        else tuple(step for step in run.steps if step.end_time is not None and step.end_time <= at),
+        steps=None if run.steps is None else tuple(_steps(run.steps, at)),
     )
+
+
+def _steps(steps: Iterable[Step], at: datetime) -> Iterator[Step]:
+    for step in steps:
+        if step.end_time is not None and step.end_time <= at:
+            yield step
+        elif step.start_time is not None and step.start_time <= at:
+            yield replace(
+                step, execution_status="running", status=None, exit_status=None, end_time=None, duration=None
+            )

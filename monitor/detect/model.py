@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 from alerts.model import Finding, Json
 from monitor.model import Execution, Interval, RunId, Series
@@ -41,6 +42,9 @@ class Facts:
     occupied: when executions of any job, the platform's own included, were under way; up to END_OF_TIME for
         what still is. As far back as it matters for how full the instance is.
     starts: of jobs that are counted over days, when their runs began, oldest first; see `starts_of`.
+    succeeded: when a good run of a job ended last, of all its history; a job that is not there had none.
+        None where nobody asked: then it is not known beyond `runs`.
+    with_slots: how many jobs of the instance have slots; None where those of `timetables` are all.
     """
 
     instance: str
@@ -57,6 +61,8 @@ class Facts:
     is_hindsight: bool = False
     occupied: tuple[Interval, ...] = ()
     starts: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    succeeded: Mapping[str, datetime] | None = None
+    with_slots: int | None = None
 
     def is_news(self, over_at: datetime | None, runs: Iterable[Execution] = ()) -> bool:
         """Whether what was over at that instant, made of these runs, has to be reported now.
@@ -108,6 +114,11 @@ class Facts:
     def job_ids(self) -> tuple[str, ...]:
         """Jobs under judgement: those of `runs`, and those of `timetables` that never ran."""
         return tuple(sorted({*self._by_job, *self.timetables}))
+
+    @cached_property
+    def worked_out(self) -> dict[tuple[str, ...], Any]:
+        """What one detector made of these facts and the next one need not make again; each knows its keys."""
+        return {}
 
     @cached_property
     def _by_job(self) -> Mapping[str, list[tuple[Series, tuple[Execution, ...]]]]:

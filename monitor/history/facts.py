@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from alerts.columns import Instant
-from monitor.history.rows import columns, decode
+from monitor.history.rows import columns, decode, ticks
 from monitor.history.schema import executions
 from monitor.history.schema import series as series_table
 from monitor.history.statements import by_run, run_list
@@ -51,7 +51,15 @@ _began_at: ColumnElement[datetime] = literal_column("+executions.began_at", Inst
 _change: ColumnElement[int] = literal_column("+executions.change", BigInteger())
 """The plus keeps SQLite from choosing the index on these, which nearly all rows satisfy."""
 _SERIES = ("instance", "job_id", "scope")
-_COLUMNS = columns(case((executions.c.outcome != Outcome.OK, executions.c.steps)).label("steps"))
+_LONG = timedelta(minutes=60)
+"""Whether a run that took longer moved all the time is asked of its steps."""
+
+_COLUMNS = columns(
+    case(
+        (or_(executions.c.outcome != Outcome.OK, executions.c.duration >= ticks(_LONG)), executions.c.steps),
+        (executions.c.steps.is_not(None), literal([], executions.c.steps.type)),
+    ).label("steps")
+)
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _CHANGED = executions.c.instance == bindparam("of"), executions.c.change > bindparam("after")
 
@@ -65,8 +73,9 @@ def runs(
 ) -> dict[Series, tuple[Execution, ...]]:
     """Of each series of these jobs (of all, for None) the last `keep` final runs and those of `active`.
 
-    Oldest first by when they began. Without the steps of those that ended ok, here as in all answers but
-    active runs: nothing asks for them, and reading them would take most of the time.
+    Oldest first by when they began. Those that soon ended ok are told without their steps (none, where they
+    are known), here as in all answers but active runs: nothing asks for them, and reading them would take
+    most of the time.
     """
     rows: Iterable[Any] = ()
     if jobs is None:
@@ -132,6 +141,54 @@ def jobs(conn: Connection, instance: str) -> set[str]:
     )
 
 
+def cut_short(conn: Connection, instance: str, since: datetime) -> set[str]:
+    """Jobs of which a run that ended since was aborted, vanished, or restarted."""
+    return set(conn.execute(_CUT_SHORT, {"of": instance, "since": since}).scalars())
+
+
+_CUT_SHORT = (
+    select(executions.c.job_id)
+    .distinct()
+    .where(
+        executions.c.instance == bindparam("of"),
+        executions.c.ended_at > bindparam("since"),
+        or_(
+            executions.c.execution_status.in_(("aborted", "restarted")),
+            executions.c.outcome == Outcome.VANISHED,
+        ),
+    )
+)
+
+
+def beginnings(
+    conn: Connection, instance: str, jobs: Collection[str], since: datetime
+) -> dict[str, tuple[datetime, ...]]:
+    """When the runs of each of these jobs began that began since, on all its sites, oldest first."""
+    found: dict[str, list[datetime]] = {job_id: [] for job_id in jobs}
+    rows = conn.execute(_BEGINNINGS, {"of": instance, "jobs": sorted(jobs), "since": since})
+    for job_id, began_at in rows:
+        found[job_id].append(began_at)
+    return {job_id: tuple(sorted(some)) for job_id, some in found.items()}
+
+
+_BEGINNINGS = (
+    select(executions.c.job_id, executions.c.began_at)
+    .select_from(
+        series_table.join(
+            executions,
+            and_(
+                *(executions.c[name] == series_table.c[name] for name in _SERIES),
+                executions.c.began_at >= bindparam("since"),
+            ),
+        )
+    )
+    .where(
+        series_table.c.instance == bindparam("of"),
+        series_table.c.job_id.in_(bindparam("jobs", expanding=True)),
+    )
+)
+
+
 def under_way(conn: Connection, instance: str, start: datetime, end: datetime) -> list[RunTime]:
     """Final runs that were under way within [start, end); touching ends do not count.
 
@@ -146,6 +203,24 @@ _UNDER_WAY = select(executions.c.job_id, executions.c.id, executions.c.began_at,
     executions.c.ended_at > bindparam("start"),
     _began_at < bindparam("end"),
 )
+
+
+def last_ended(conn: Connection, instance: str, job_id: str, at: datetime) -> list[Execution]:
+    """Of each series of a job the final run that had ended last by then."""
+    sites = select(series_table.c.scope).where(
+        series_table.c.instance == instance, series_table.c.job_id == job_id
+    )
+    found = []
+    for scope in conn.execute(sites).scalars().all():
+        of_series = (
+            executions.c.instance == instance,
+            executions.c.job_id == job_id,
+            executions.c.scope == scope,
+        )
+        ended = executions.c.ended_at.is_not(None), executions.c.ended_at <= at
+        newest = select(*_COLUMNS).where(*of_series, *ended).order_by(executions.c.began_at.desc()).limit(1)
+        found += [decode(row) for row in conn.execute(newest)]
+    return found
 
 
 def named(conn: Connection, instance: str, runs: Collection[RunId]) -> list[Execution]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, select, tuple_
 
-from monitor.history import stats
+from monitor.history import schedules, stats
 from monitor.history.executions import ACTIVE
 from monitor.history.schema import (
     cursors,
@@ -56,6 +56,8 @@ def forget(
     for table in (series, job_outcomes, job_durations, expected_durations, overlap_pairs):
         for instance, job_id in gone:
             conn.execute(delete(table).where(table.c.instance == instance, table.c.job_id == job_id))
+    for instance, job_id in gone:
+        schedules.forget(conn, instance, job_id)
     return gone
 
 

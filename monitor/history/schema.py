@@ -58,6 +58,17 @@ refused_keys = Table(
     Column("mark", Text, nullable=False),  # a slow salted hash of it
 )
 
+# Instances that refused a log, since when, and when one was read after that.
+log_access = Table(
+    "log_access",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("refused_since", Instant, nullable=False),
+    Column("refusals", Integer, nullable=False),  # runs told without their log
+    Column("message", Text, nullable=False),
+    Column("read_at", Instant),
+)
+
 coverage = Table(
     "coverage",
     metadata,
@@ -178,4 +189,28 @@ expected_durations = Table(
     Column("lower", BigInteger, nullable=False),  # microseconds, as the next two
     Column("median", BigInteger, nullable=False),
     Column("upper", BigInteger, nullable=False),
+)
+
+# When a job's schedule is learned anew: once a day, each at its own minute.
+learning = Table(
+    "learning",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("next_at", Instant, nullable=False),
+    Index("ix_learning_next_at", "instance", "next_at"),
+)
+
+# What the settings do not say of when jobs run: imported or learned, and since when that is in force.
+timetable_revisions = Table(
+    "timetable_revisions",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("source", String(16), primary_key=True),
+    Column("since", Instant, primary_key=True),
+    Column("schedules", JsonText, nullable=False),  # a list of documents; empty for none
+    Column("reason", Text, nullable=False),
+    Column("change", BigInteger, nullable=False),  # counts what was kept for an instance
+    Index("ix_timetable_revisions_change", "instance", "change"),
 )

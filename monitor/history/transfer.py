@@ -9,15 +9,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from monitor.history.cursor import cover
+from monitor.history.cursor import cover, locked
 from monitor.history.executions import Judge, store
 from monitor.model import ORGANIZATION, Execution, ExitStatus, Interval, Step
 
-_BATCH = 5000
+BATCH = 2500
+"""Runs stored in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +60,44 @@ def document(execution: Execution) -> dict[str, Any]:
 
 
 def import_documents(
-    conn: Connection, executions: Iterable[Execution], *, seen_at: datetime, judge: Judge
+    engine: Engine, executions: Iterable[Execution], *, seen_at: datetime, judge: Judge
 ) -> Imported:
-    """Store parsed documents as history, and cover each instance from its first start to its last end."""
+    """Store parsed documents as history, and cover each instance from its first start to its last end.
+
+    Some thousands at a time, so that other writers get their turn. What is covered is said at the very end:
+    an import that was killed half-way has claimed nothing, and the same once more completes it.
+    """
     read = stored = 0
     spans: dict[str, Interval] = {}
-    batch: dict[str, list[Execution]] = defaultdict(list)
-    for execution in executions:
-        read += 1
-        batch[execution.instance].append(execution)
-        if read % _BATCH == 0:
-            stored += _import(conn, batch, spans, seen_at, judge)
-            batch.clear()
-    stored += _import(conn, batch, spans, seen_at, judge)
-    for instance, span in spans.items():
-        cover(conn, instance, *span)
+    waiting = iter(executions)
+    while batch := list(islice(waiting, BATCH)):
+        read += len(batch)
+        for run in batch:
+            stretch(spans, run)
+        with engine.begin() as conn:
+            stored += _import(conn, batch, seen_at, judge)
+    if spans:
+        with engine.begin() as conn:
+            for instance, span in sorted(spans.items()):
+                locked(conn, instance)
+                cover(conn, instance, *span)
     return Imported(read, stored, spans)
 
 
-def _import(
-    conn: Connection,
-    batch: dict[str, list[Execution]],
-    spans: dict[str, Interval],
-    seen_at: datetime,
-    judge: Judge,
-) -> int:
+def stretch(spans: dict[str, Interval], run: Execution) -> None:
+    """Makes the span of its instance wide enough for this run."""
+    times = [at for at in (run.began, run.ended or _last_sign(run)) if at is not None]
+    times.extend(spans.get(run.instance, ()))
+    if times:
+        spans[run.instance] = Interval(min(times), max(times))
+
+
+def _import(conn: Connection, batch: Iterable[Execution], seen_at: datetime, judge: Judge) -> int:
+    by_instance: defaultdict[str, list[Execution]] = defaultdict(list)
+    for run in batch:
+        by_instance[run.instance].append(run)
     stored = 0
-    for instance, runs in batch.items():
+    for instance, runs in sorted(by_instance.items()):
         final = [run for run in runs if run.is_final]
         stored += store(conn, instance, final, seen_at=seen_at, backfill=True, judge=judge)
         for run in runs:
@@ -92,15 +105,7 @@ def _import(
                 # Nobody saw it active at the time of the import, only when the document was written.
                 alive_at = _last_sign(run) or seen_at
                 stored += store(conn, instance, [run], seen_at=alive_at, backfill=True, judge=judge)
-        _stretch(spans, instance, runs)
     return stored
-
-
-def _stretch(spans: dict[str, Interval], instance: str, runs: Iterable[Execution]) -> None:
-    times = [at for run in runs for at in (run.began, run.ended or _last_sign(run)) if at is not None]
-    times.extend(spans.get(instance, ()))
-    if times:
-        spans[instance] = Interval(min(times), max(times))
 
 
 def _last_sign(run: Execution) -> datetime | None:

@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from alerts.model import Attachment, FetchFailed
 from monitor.detect.refs import parse_attachment_ref
-from monitor.errors import LogError, SfccError
+from monitor.errors import LogError, Reason, SfccError
 from monitor.history import executions as history
+from monitor.history import logaccess
 from monitor.history.engine import reading as reading_state
 from monitor.joblogs.wholelog import Reading, whole_log
 from monitor.masking import Mask
@@ -25,6 +26,9 @@ from monitor.sfcc.logs.joblog import JobLog
 
 GONE_AFTER = timedelta(hours=1)
 """So long after a run's end a log that is not there does not come any more."""
+
+REFUSALS = frozenset({Reason.CREDENTIALS, Reason.PERMISSION})
+"""Reasons for which no other log would be had either."""
 
 
 class LogFetcher:
@@ -66,6 +70,7 @@ class LogFetcher:
         if run.log_file_path is None:
             raise FetchFailed("no log: the platform says this run has none", final=True)
         made = self._made(reader, run)
+        self._was_read(run)
         excerpt_only = self._policies[key.instance].job(key.job_id).attach == "excerpt"
         return Attachment(
             ref=ref,
@@ -80,9 +85,27 @@ class LogFetcher:
         try:
             return whole_log(reader, run, self._mask, self._reading)
         except LogError as error:
-            raise FetchFailed(str(error), final=not error.retryable or self._is_gone(run, error)) from error
+            is_final = not error.retryable or self._is_gone(run, error)
+            self._failed(run, error, runs=int(is_final))
+            raise FetchFailed(str(error), final=is_final) from error
         except SfccError as error:
+            self._failed(run, error, runs=0)
             raise FetchFailed(f"no log: {error}") from error
+
+    def _failed(self, run: Execution, error: SfccError, *, runs: int) -> None:
+        """runs: how many have to do without their log for good."""
+        if error.reason not in REFUSALS:
+            return
+        message = str(error).removeprefix("no log: ")
+        with self._engine.begin() as connection:
+            logaccess.refused(connection, run.instance, at=self._reading.now(), message=message, runs=runs)
+
+    def _was_read(self, run: Execution) -> None:
+        with reading_state(self._engine) as connection:
+            known = logaccess.load(connection, run.instance)
+        if known is not None and known.read_at is None:
+            with self._engine.begin() as connection:
+                logaccess.was_read(connection, run.instance, self._reading.now())
 
     def _is_gone(self, run: Execution, error: LogError) -> bool:
         ended = run.ended

@@ -22,7 +22,7 @@ from monitor.history.cursor import Cursor
 from monitor.history.engine import reading
 from monitor.history.lookups import Owed
 from monitor.history.recent import Recent
-from monitor.judgement import Judged, judge, judge_for
+from monitor.judgement import Judged, Judgement, judge_for
 from monitor.masking import Mask
 from monitor.model import Execution, RunId, RunKey
 from monitor.policy import Policy
@@ -34,6 +34,7 @@ from monitor.polling.progress import Report, unheard
 from monitor.polling.switching import Switching
 from monitor.polling.unreadable import UnreadableDocuments
 from monitor.sfcc import JobsApi, Page
+from monitor.watching import Endings, Lookout
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +102,13 @@ class Poller:
         count_unreadable: Callable[[], None] = lambda: None,
         spare: Callable[[], int] = lambda: LOOKUPS,
         report: Report = unheard,
+        poll_interval: timedelta = timedelta(seconds=60),
+        endings: Endings = dict,
     ) -> None:
         """fence: called first in each transaction that writes; raises when it is not ours to write.
 
         spare: requests that may be made for what is only nice to know. report: told how far a gap was read.
+        poll_interval: the longest there is between two polls. endings: see `Lookout`.
         """
         self.instance = instance
         self._engine = engine
@@ -114,7 +118,8 @@ class Poller:
         self._stopping = stopping
         self._time = PollTime(clock)
         self._recent = Recent(instance)
-        self._judged_all = False
+        self._judgement = Judgement(instance, policy)
+        self._lookout = Lookout(instance, policy, poll_interval=poll_interval, endings=endings)
         self._unreadable = UnreadableDocuments(instance, count_unreadable)
         self._judge = judge_for(policy)
         self._intake = Intake(instance, engine, fence, self._judge, mask, self._time)
@@ -149,13 +154,17 @@ class Poller:
             with self._intake.writing() as connection:
                 at = self._time.now
                 cursors.failed(connection, self.instance, at=at, reason=error.reason, message=str(error))
+                judged = self._lookout.failed(connection, now=at)
             return replace(
-                self._failure(began, error.reason, str(error)), correlation_id=error.correlation_id
+                self._failure(began, error.reason, str(error)),
+                correlation_id=error.correlation_id,
+                opened=judged.opened,
+                resolved=judged.resolved,
             )
         finally:
             if not done:
                 self._lookups.doubt()
-        self._judged_all = True
+        self._judgement.done()
         self._unreadable.turn()
         return PollResult(
             self.instance, began.now, self._since(began), stored, judged.opened, judged.resolved
@@ -298,11 +307,10 @@ class Poller:
         )
         readable = seen_until - READABLE
         cursors.cover(connection, self.instance, max(before.seen_until or readable, readable), seen_until)
-        return judge(
+        of_watching = self._lookout.complete(connection, before, now=self._time.now)
+        return of_watching + self._judgement.look(
             connection,
-            self.instance,
-            self._policy,
             now=self._time.now,
-            judged_until=before.seen_until if self._judged_all else None,
+            judged_until=before.seen_until,
             late=before.seen_until is not None and seen_until - before.seen_until > self._max_age,
         )

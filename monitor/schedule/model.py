@@ -67,6 +67,8 @@ class Schedule:
     @property
     def text(self) -> str:
         """As a person would say it: `0 2 * * *`, `every 30m at 00:10 on mon, tue`."""
+        if self._begin is not None and self._end is not None and self._end - self._begin <= _MINUTE:
+            return f"once at {wall_of(self._begin, self._zone):%Y-%m-%d %H:%M}"
         words = self.cron or f"every {_duration(self.every or DAY)}"
         if self.at is not None:
             words += f" at {self.at:%H:%M}"
@@ -91,7 +93,9 @@ class Schedule:
             return None
         midnight = datetime.combine(wall.date(), _MIDNIGHT)
         first, last = (
-            moment(day, self._zone).astimezone(self._zone).utcoffset() for day in (midnight, midnight + DAY)
+            # Just before: some clocks are changed at midnight.
+            (moment(day, self._zone) - _LEAST).astimezone(self._zone).utcoffset()
+            for day in (midnight, midnight + DAY)
         )
         if first is None or last is None or first == last:
             return None

@@ -45,6 +45,10 @@ class Slot:
         return None if self.next is None else self.next - self.at
 
     @property
+    def first_reading(self) -> datetime:
+        return self.at if self.also is None else min(self.at, self.also)
+
+    @property
     def last_reading(self) -> datetime:
         return self.at if self.also is None else max(self.at, self.also)
 
@@ -78,35 +82,44 @@ class Timetable:
         """As a person would say it; empty where nothing is scheduled."""
         return "; ".join(one.text for one in self.current.schedules)
 
+    def in_force(self, at: datetime) -> Revision:
+        """One without schedules before the first of them."""
+        index = bisect_right(self.revisions, at, key=lambda one: one.since) - 1
+        return self.revisions[index] if index >= 0 else Revision()
+
     def next_slot(self, after: datetime) -> datetime | None:
-        found = (one.next_slot(after) for one in self.current.schedules)
-        return min((at for at in found if at is not None), default=None)
+        return _next(self.current.schedules, after)
 
     def slots(self, start: datetime, end: datetime) -> Iterator[Slot]:
-        """Those in [start, end), in order."""
-        instants = [*self._instants(start, end)]
-        following = self.next_slot(max(end - _LEAST, instants[-1] if instants else start))
-        for at, after in pairwise([*instants, following]):
-            if at is not None:
-                yield Slot(at, after, self._other_reading(at))
-
-    def _instants(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        last: datetime | None = None
+        """Those in [start, end), in order; the next of each by the schedule in force at its instant."""
         for revision, until in _in_force(self.revisions, start, end):
-            for at in merge(*(one.slots(max(start, revision.since), until) for one in revision.schedules)):
-                if at != last:
-                    yield at
-                last = at
-
-    def _other_reading(self, at: datetime) -> datetime | None:
-        index = bisect_right(self.revisions, at, key=lambda one: one.since) - 1
-        readings = (one.other_reading(at) for one in self.revisions[max(index, 0)].schedules)
-        return next((other for other in readings if other is not None), None)
+            instants = [*_instants(revision.schedules, max(start, revision.since), until)]
+            following = _next(revision.schedules, instants[-1]) if instants else None
+            for at, after in pairwise([*instants, following]):
+                if at is not None:
+                    yield Slot(at, after, _other_reading(revision.schedules, at))
 
 
 NO_TIMETABLE = Timetable()
 
-_LEAST = timedelta(microseconds=1)
+
+def _instants(schedules: Sequence[Schedule], start: datetime, end: datetime) -> Iterator[datetime]:
+    """Each once, though several triggers come at it."""
+    last: datetime | None = None
+    for at in merge(*(one.slots(start, end) for one in schedules)):
+        if at != last:
+            yield at
+        last = at
+
+
+def _next(schedules: Sequence[Schedule], after: datetime) -> datetime | None:
+    found = (one.next_slot(after) for one in schedules)
+    return min((at for at in found if at is not None), default=None)
+
+
+def _other_reading(schedules: Sequence[Schedule], at: datetime) -> datetime | None:
+    readings = (one.other_reading(at) for one in schedules)
+    return next((other for other in readings if other is not None), None)
 
 
 def _in_force(

@@ -32,6 +32,10 @@ def of_login(given: Mapping[str, Any]) -> Iterator[str]:
     for secret in SECRETS:
         if has(given, secret) and has(given, f"{secret}_file"):
             yield f"give {secret} or {secret}_file, not both"
+    if has(given, "expires") and not any(
+        _has_either(given, secret) for secret in ("client_secret", "password")
+    ):
+        yield "expires is of no use without client_secret or password: certificates say by themselves"
     yield from _key_trouble(given)
     for what, needed in (("jwt_passphrase", "jwt_key"), ("certificate_passphrase", "certificate")):
         if _has_either(given, what) and not has(given, needed):

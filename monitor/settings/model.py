@@ -9,29 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, SecretStr
 
-from alerts.model import Severity
-from monitor.policy import FAILURE_CODES, WARN_CODES
 from monitor.settings import credentials, schedules
 from monitor.settings.duration import Duration, PositiveDuration, parse_duration
 from monitor.settings.given import fields_of, has
 from monitor.settings.loglimits import LogSizeLimit, LogTimeLimit
 from monitor.settings.secrets import SecretSource, secret_source
+from monitor.settings.table import Table
+from monitor.settings.thresholds import DetectionSettings, Globs, InstanceThresholds, JobThresholds
 from monitor.settings.values import (
     AppriseUrls,
+    Day,
     Listen,
     Pattern,
     Server,
@@ -46,44 +38,9 @@ DEFAULT_ACCOUNT_MANAGER = "account.demandware.com"
 POLL_INTERVAL = timedelta(seconds=60)
 
 
-SeverityTable = dict[str, Severity]
-Globs = list[str]
-
-
 def default_state() -> str:
     """In the user's state directory, private to the user."""
     return f"sqlite:///{platformdirs.user_state_path(NAME) / 'state.sqlite'}"
-
-
-class Table(BaseModel):
-    """A table of the file: an unknown name is an error, nothing changes after loading.
-
-    The library checks what fields say together only once each is right by itself. Whoever mends
-    settings wants to hear everything the first time, so `contradictions` looks at what was given.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
-        """What is wrong with fields that may each be right. Nothing in `given` is checked yet."""
-        del given
-        return iter(())
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _all_at_once(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
-        texts = cls.contradictions(given) if isinstance(given, Mapping) else ()
-        lines = [_line("contradiction", text) for text in texts]
-        try:
-            table = check(given)
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-            lines = [*(_line(one["type"], one["msg"], one["loc"], one["input"]) for one in found), *lines]
-        else:
-            if not lines:
-                return table
-        raise ValidationError.from_exception_data(cls.__name__, lines)
 
 
 class Credentials(Table):
@@ -103,6 +60,7 @@ class Credentials(Table):
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
+    expires: Day | None = None  # of its secret: from then on it is refused
     account_manager_host: Server | None = None
 
     @classmethod
@@ -123,7 +81,7 @@ class Credentials(Table):
         return secret_source(what, self.certificate_passphrase, self.certificate_passphrase_file)
 
 
-class InstanceSettings(Credentials):
+class InstanceSettings(Credentials, JobThresholds, InstanceThresholds):
     """One SFCC instance. `name` becomes the label `sfcc_instance`."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -153,7 +111,7 @@ class InstanceSettings(Credentials):
         yield from credentials.of_instance(given)
 
 
-class JobSettings(Table):
+class JobSettings(JobThresholds):
     """Settings of the jobs a glob matches; of several tables that match, later ones win field by field."""
 
     match: Annotated[str, Field(min_length=1)]
@@ -165,13 +123,6 @@ class JobSettings(Table):
     weekdays: Annotated[list[schedules.Weekday], Field(min_length=1)] | None = None
     valid_from: schedules.Bound | None = None
     valid_until: schedules.Bound | None = None
-    failure_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
-    recovery_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
-    alert_on_retry: bool | None = None
-    aborted_is: Literal["failed", "info"] | None = None
-    failure_codes: Globs | None = None
-    warn_codes: Globs | None = None
-    severity: SeverityTable = {}
     title: str | None = None
     impact: str | None = None
     owner: str | None = None
@@ -183,7 +134,9 @@ class JobSettings(Table):
         yield from schedules.contradictions(given)
 
 
-class GroupSettings(Table):
+class GroupSettings(JobThresholds):
+    """Jobs that touch the same data. Thresholds count for each of them; `finish_by` for all together."""
+
     name: Annotated[str, Field(min_length=1)]
     jobs: Annotated[Globs, Field(min_length=1)]
     instance: str = "*"
@@ -192,6 +145,7 @@ class GroupSettings(Table):
     buffer: Duration | None = None
     full: Globs = ["*full*", "*Full*", "*FULL*"]
     differential: Globs = ["*differential*", "*Differential*", "*DIFFERENTIAL*"]
+    order: Globs = []
 
 
 class TargetSettings(Table):
@@ -206,23 +160,6 @@ class TargetSettings(Table):
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
         if sum(has(given, way) for way in ("url", "url_file", "url_env")) != 1:
             yield "give exactly one of url, url_file and url_env"
-
-
-class DetectionSettings(Table):
-    """Thresholds of the conditions, for all jobs; `[[jobs]]` overrides them by glob."""
-
-    failure_threshold: Annotated[int, Field(ge=1, le=100)] = 1
-    recovery_threshold: Annotated[int, Field(ge=1, le=100)] = 1
-    alert_on_retry: bool = False
-    aborted_is: Literal["failed", "info"] = "failed"
-    failure_codes: Globs = list(FAILURE_CODES)
-    warn_codes: Globs = list(WARN_CODES)
-    site_spread: Duration = timedelta(minutes=10)
-    buffer: Duration = timedelta(minutes=5)
-    retry_wait: Duration = timedelta(minutes=70)
-    scheduler_logins: Globs = []
-    scheduler_clients: Globs = []
-    builtin_group: bool = True
 
 
 class RedactSettings(Table):
@@ -296,8 +233,3 @@ def _names(tables: object) -> list[str]:
         return []
     names = [fields_of(table).get("name") for table in tables]
     return [name for name in names if isinstance(name, str)]
-
-
-def _line(kind: str, text: str, loc: tuple[str | int, ...] = (), given: Any = None) -> InitErrorDetails:
-    """As an error of its own words: the library makes only some of its kinds a second time."""
-    return InitErrorDetails(type=PydanticCustomError(kind, "{text}", {"text": text}), loc=loc, input=given)

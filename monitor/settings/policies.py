@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from typing import Any
@@ -13,35 +13,56 @@ from monitor.schedule import Schedule
 from monitor.settings.kinds import instance_type
 from monitor.settings.model import GroupSettings, InstanceSettings, JobSettings, Settings
 from monitor.settings.schedules import SCHEDULE, schedule_of
+from monitor.settings.thresholds import InstanceThresholds, JobThresholds
 
-_JOB_DEFAULTS = ("failure_threshold", "recovery_threshold", "alert_on_retry", "aborted_is")
-_CODES = ("failure_codes", "warn_codes")
+_OF_JOBS = tuple(name for name in JobThresholds.model_fields if name != "severity")
+_OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
+"""Of each of its jobs; by when the group is done is the group's own."""
+
 _TEXTS = ("title", "impact", "owner", "runbook", "attach")
 _GLOB = re.compile(r"[*?\[]")
 
 
 def policy(settings: Settings, instance: InstanceSettings) -> Policy:
-    """What holds for one instance. Its job lookup remembers answers: ids repeat at every poll."""
+    """What holds for one instance. Its job lookup remembers answers: ids repeat at every poll.
+
+    Of what a job is told by several tables the narrowest counts, field by field: its own (of several the
+    later one), that of its group, of the instance, of `[detection]`.
+    """
     tables = [(_matcher(table.match), table) for table in settings.jobs if _is_meant(table, instance)]
-    detection = settings.detection
+    groups = [
+        ([_matcher(glob) for glob in group.jobs], group)
+        for group in settings.groups
+        if _is_meant(group, instance)
+    ]
+    widest = _said((settings.detection, _OF_JOBS), (instance, _OF_JOBS))
+    severity = {**settings.detection.severity, **instance.severity}
 
     @cache
     def job(job_id: str) -> JobPolicy:
         own = [table for matches, table in tables if matches(job_id)]
-        return _job_policy(settings, own, instance.timezone)
+        around = [group for globs, group in groups if any(matches(job_id) for matches in globs)]
+        fields = widest | _said(
+            *((group, _OF_GROUPS) for group in around), *((table, (*_OF_JOBS, *_TEXTS)) for table in own)
+        )
+        loudness = severity | _severity(around) | _severity(own)
+        schedule = _schedule(own, instance.timezone)
+        source = "none" if schedule is None else "configured"
+        return JobPolicy(**fields, severity=loudness, schedule=schedule, schedule_source=source)
 
     named = {table.match: job(table.match) for _, table in tables if not _GLOB.search(table.match)}
+    kind = instance_type(instance)
+    of_instance = tuple(InstanceThresholds.model_fields)
     return Policy(
+        **_said((settings.detection, of_instance), (instance, of_instance)),
         job=job,
         scheduled=tuple(sorted(job_id for job_id, one in named.items() if one.schedule is not None)),
-        groups=_groups(settings, instance),
-        site_spread=detection.site_spread,
-        buffer=detection.buffer,
-        retry_wait=detection.retry_wait,
-        scheduler_logins=tuple(detection.scheduler_logins),
-        scheduler_clients=tuple(detection.scheduler_clients),
+        groups=_groups([group for _, group in groups], is_builtin_on=settings.detection.builtin_group),
         system_jobs=tuple(instance.include_system_jobs),
-        severity_offset=1 if instance_type(instance) in {"staging", "development"} else 0,
+        severity_offset=1 if kind in {"staging", "development"} else 0,
+        timezone=instance.timezone,
+        is_sandbox=kind == "sandbox",
+        severity=severity,
     )
 
 
@@ -56,22 +77,18 @@ def _matcher(glob: str) -> Callable[[str], object]:
     return re.compile(translate(glob)).match if _GLOB.search(glob) else glob.__eq__
 
 
-def _job_policy(settings: Settings, tables: list[JobSettings], timezone: str) -> JobPolicy:
-    detection = settings.detection
-    fields: dict[str, Any] = {name: getattr(detection, name) for name in _JOB_DEFAULTS}
-    fields |= {name: tuple(getattr(detection, name)) for name in _CODES}
-    severity: dict[str, str] = {}
-    for table in tables:
-        for name in (*_JOB_DEFAULTS, *_TEXTS):
+def _said(*tables: tuple[object, Iterable[str]]) -> dict[str, Any]:
+    """The fields of these names that a table says something of; of several tables the last."""
+    fields: dict[str, Any] = {}
+    for table, names in tables:
+        for name in names:
             if (value := getattr(table, name)) is not None:
-                fields[name] = value
-        for name in _CODES:
-            if (codes := getattr(table, name)) is not None:
-                fields[name] = tuple(codes)
-        severity |= table.severity
-    schedule = _schedule(tables, timezone)
-    source = "none" if schedule is None else "configured"
-    return JobPolicy(**fields, severity=severity, schedule=schedule, schedule_source=source)
+                fields[name] = tuple(value) if isinstance(value, list) else value
+    return fields
+
+
+def _severity(tables: Iterable[JobThresholds]) -> dict[str, str]:
+    return {condition: loudness for table in tables for condition, loudness in table.severity.items()}
 
 
 def _schedule(tables: list[JobSettings], timezone: str) -> Schedule | None:
@@ -86,7 +103,7 @@ def _schedule(tables: list[JobSettings], timezone: str) -> Schedule | None:
     return schedule_of(fields, timezone)
 
 
-def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy, ...]:
+def _groups(settings: Iterable[GroupSettings], *, is_builtin_on: bool) -> tuple[GroupPolicy, ...]:
     groups = tuple(
         GroupPolicy(
             name=group.name,
@@ -95,8 +112,9 @@ def _groups(settings: Settings, instance: InstanceSettings) -> tuple[GroupPolicy
             buffer=group.buffer,
             full=tuple(group.full),
             differential=tuple(group.differential),
+            order=tuple(group.order),
+            finish_by=group.finish_by,
         )
-        for group in settings.groups
-        if _is_meant(group, instance)
+        for group in settings
     )
-    return (*groups, AKENEO) if settings.detection.builtin_group else groups
+    return (*groups, AKENEO) if is_builtin_on else groups

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    WithJsonSchema,
+)
 from pydantic_settings import NoDecode
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -52,6 +61,15 @@ def _listen(value: str) -> str:
     return value
 
 
+def _day(value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):  # of TOML, or checked already
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError("write a date, such as 2027-06-30") from error
+
+
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -74,6 +92,12 @@ _BETWEEN_URLS = re.compile(r"\s*,+\s*(?=[A-Za-z][A-Za-z0-9+.-]*://|$)|,*\s+")
 Server = Annotated[str, AfterValidator(_server)]
 Timezone = Annotated[str, AfterValidator(known_timezone)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Day = Annotated[
+    date,
+    PlainValidator(_day),
+    PlainSerializer(date.isoformat, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2027-06-30"]}),
+]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 VariableName = Annotated[str, AfterValidator(_variable)]
 AppriseUrls = Annotated[list[SecretStr], NoDecode, BeforeValidator(split_urls)]

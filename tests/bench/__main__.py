@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import fleet, help, history, idle, ingest, log, poll, scrape, start  # noqa: A004 - a part's name
+from tests.bench import fleet, help, history, idle, ingest, log, poll, replay, scrape, start  # noqa: A004 - a part's name
 from tests.bench.measure import Figures, Result, once, steady_work
 from tests.bench.report import Noise, page, row
 
@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[Callable[[int], Result], int]] = {
     "idle": (idle.compare, 3),
     "start": (start.compare, 5),
     "help": (help.compare, 20),
+    "replay": (replay.compare, 3),
     "fleet": (fleet.compare, 3),
 }
 """What is compared, and how many times; of the fleet, the minutes."""

@@ -34,6 +34,7 @@ NAMES = {
     "sfcc_api_requests_total": "counter",
     "sfcc_clock_skew_seconds": "gauge",
     "sfcc_instance_condition": "gauge",
+    "sfcc_credential_expiry_timestamp_seconds": "gauge",
     "sfcc_instance_info": "gauge",
     "sfcc_job_condition": "gauge",
     "sfcc_job_consecutive_failures": "gauge",
@@ -69,6 +70,7 @@ LABELS = {
     "sfcc_api_requests_total": {"api", "outcome"},
     "sfcc_clock_skew_seconds": {"sfcc_instance"},
     "sfcc_instance_condition": {"sfcc_instance", "condition", "severity"},
+    "sfcc_credential_expiry_timestamp_seconds": {"sfcc_instance", "credential"},
     "sfcc_instance_info": {"sfcc_instance", "type", "realm"},
     "sfcc_job_condition": {"sfcc_instance", "job_id", "condition", "severity"},
     "sfcc_job_consecutive_failures": {"sfcc_instance", "job_id"},
@@ -135,6 +137,7 @@ PRODUCTION = InstanceSnapshot(
         ConditionSnapshot("slow", "warning", BUSY.job_id, resolved_at=NOW - HOUR / 2),
         ConditionSnapshot("blind", "critical", None, resolved_at=NOW - HOUR / 2),
     ),
+    credentials={"scapi.certificate": NOW + 30 * 24 * HOUR, "webdav.secret": NOW},
 )
 STAGING = InstanceSnapshot(instance="staging", type="staging", up=False, last_success=NOW - 3 * HOUR)
 UNTRIED = InstanceSnapshot(instance="a-new-one")

@@ -20,7 +20,7 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import retention
 from monitor.history.engine import open_state, reading
-from monitor.judgement import judge, judge_for
+from monitor.judgement import Judgement, judge_for
 from monitor.model import Execution, ExitStatus
 from monitor.policy import GroupPolicy, JobPolicy, Policy
 from monitor.published import InstanceSnapshot, JobSnapshot
@@ -210,7 +210,7 @@ def test_what_was_kept_is_what_would_be_read_anew(
             else:
                 cursors.complete(conn, "i", seen_until=now, at=now, running=0, clock_skew=timedelta())
             if what == "stored and judged":
-                judge(conn, "i", policy, now=now, judged_until=None, late=False)
+                Judgement("i", policy).look(conn, now=now, judged_until=None, late=False)
             if what == "forgotten":
                 retention.forget(conn, now=now + timedelta(days=90), after=timedelta(days=30), keep=())
         going_on, anew = kept.looks(now)
@@ -240,7 +240,7 @@ def test_what_a_job_usually_takes_is_shown_once_it_is_judged(engine: Engine) -> 
     keep(engine, [run(number, -60 * number, -60 * number + 5) for number in range(1, 9)])
     assert kept.looks(NOW)[0].jobs[0].expected == {}
     with engine.begin() as conn:
-        judge(conn, "i", Policy(), now=NOW, judged_until=None, late=False)
+        Judgement("i", Policy()).look(conn, now=NOW, judged_until=None, late=False)
     assert kept.looks(NOW)[0].jobs[0].expected["median"] == timedelta(minutes=5)
 
 

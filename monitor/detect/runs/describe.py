@@ -44,7 +44,7 @@ def failure_facts(subject: Subject, episode: Episode) -> Lines:
         ("Duration", _duration(subject, newest)),
         ("Started", started(newest, subject.policy, subject.facts)),
         ("Just before", _just_before(subject, episode.bad[0])),
-        ("Last success", _last_success(subject)),
+        ("Last success", _last_success(subject, newest)),
         ("Owner", job.owner),
         ("Runbook", job.runbook),
         ("No log", "" if newest.is_log_file_existing is not False else "the platform says this run has none"),
@@ -86,7 +86,7 @@ def _error(run: Execution, job: JobPolicy) -> tuple[str, str]:
 
 
 def _duration(subject: Subject, run: Execution) -> str:
-    took, usual = duration(run), subject.baseline
+    took, usual = duration(run), subject.usual(run)
     parts = [span(took)] if took is not None else []
     if usual is not None:
         parts.append(f"usually {span(usual.median)}, at most {span(usual.upper)}")
@@ -127,8 +127,9 @@ def _change(run: Execution, subject: Subject) -> str:
     return f"{run.job_id} ({word}), started {started(run, subject.policy, subject.facts)}"
 
 
-def _last_success(subject: Subject) -> str:
-    for run, how in reversed(subject.final):
-        if how in {Outcome.OK, Outcome.DEGRADED}:
-            return moment(subject.end(run), subject.facts.seen_until)
-    return f"none in the last {len(subject.final)} runs" if len(subject.final) > 1 else ""
+def _last_success(subject: Subject, before: Execution) -> str:
+    good = subject.last_good(before)
+    if good is not None:
+        return moment(subject.end(good), subject.facts.seen_until)
+    known = subject.known_up_to(before)
+    return f"none in the last {known} runs" if known > 1 else ""

@@ -1,14 +1,16 @@
 """`failed`: the last runs of a series ended badly, and the platform is not about to try again.
 
-Pure over the runs that are kept. A streak longer than them loses its oldest runs: `since` and the
-occurrences then begin later than they did; the incident keeps the start it was opened with.
-An attempt that waits for its retry is no run yet, neither good nor bad.
+Opens when the run ended that reached the threshold, or when the wait for its retry did. Pure over the runs
+that are kept. A streak longer than them loses its oldest runs: `since` and the occurrences then begin later
+than they did; the incident keeps the start it was opened with. An attempt that waits for its retry is no run
+yet, neither good nor bad.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 from alerts.model import EndsBy, Finding, Json, Severity
@@ -16,18 +18,16 @@ from monitor.detect.classify import cause
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
 from monitor.detect.runs import describe
-from monitor.detect.runs.retries import Retry, Standing, is_attempt, retry
+from monitor.detect.runs.retries import Retry, Standing, retries
+from monitor.detect.runs.telling import count, ids, named
 from monitor.detect.severity import severity
-from monitor.detect.streak import Episode, Streak, Verdict, by_end, streak
-from monitor.detect.subject import Subject, subjects
+from monitor.detect.streak import Episode, Streak, Verdict, streak
+from monitor.detect.subject import GOOD, Subject, subjects
 from monitor.detect.words import OUTCOME_WORDS, called, moment
 from monitor.model import Execution, Outcome, RunId
 from monitor.policy import Policy
 
 CONDITION = "failed"
-GOOD = frozenset({Outcome.OK, Outcome.DEGRADED})
-NAMED = 3
-"""So many runs are named one by one where a reason is given."""
 
 
 def failed(facts: Facts, policy: Policy) -> Iterator[Decision]:
@@ -59,16 +59,11 @@ class _Look:
     @cached_property
     def retries(self) -> Mapping[RunId, Retry]:
         """Of the failed attempts that the platform may repeat."""
-        subject, job = self.subject, self.subject.job
-        if job.alert_on_retry:
+        subject = self.subject
+        if subject.job.alert_on_retry:
             return {}
         active = tuple((run, Outcome.ACTIVE) for run in subject.runs if not run.is_final)
-        runs, wait, seen = (*subject.final, *active), subject.policy.retry_wait, subject.facts.seen_until
-        return {
-            run.run_id: retry(run, runs, wait, seen)
-            for run, outcome in subject.final
-            if outcome is Outcome.FAILED and is_attempt(run)
-        }
+        return retries((*subject.final, *active), subject.policy.retry_wait, subject.facts.seen_until)
 
     @cached_property
     def judged(self) -> tuple[tuple[Execution, Verdict], ...]:
@@ -78,7 +73,16 @@ class _Look:
     @cached_property
     def streak(self) -> Streak:
         job = self.subject.job
-        return streak(self.judged, job.failure_threshold, job.recovery_threshold)
+        known_at = {
+            run_id: one.known_at for run_id, one in self.retries.items() if one.standing is Standing.COUNTS
+        }
+        return streak(self.judged, job.failure_threshold, job.recovery_threshold, known_at)
+
+    @property
+    def look_again(self) -> datetime | None:
+        """When the first wait for a retry ends that nothing has ended yet."""
+        waits = (one.until for one in self.retries.values() if one.standing is Standing.WAITING)
+        return min((at for at in waits if at > self.subject.facts.seen_until), default=None)
 
     def _verdict(self, run: Execution, outcome: Outcome) -> Verdict | None:
         job = self.subject.job
@@ -97,27 +101,28 @@ class _Look:
 def _now(look: _Look) -> Decision:
     job, current, bad = look.subject.job, look.streak.current, look.streak.bad
     if current is not None:
-        return _holding(look.subject, current)
+        return replace(_holding(look.subject, current), look_again=look.look_again)
     if waiting := _awaited(look):
         return waiting
     if bad:
-        reason = f"{len(bad)} of {job.failure_threshold} failures needed ({_named(bad)})"
-        return _decision(look.subject, State.WAITING, reason, numbers={"executions": _ids(bad)})
+        reason = f"{len(bad)} of {job.failure_threshold} failures needed ({named(bad)})"
+        return _decision(look.subject, State.WAITING, reason, numbers={"executions": list(ids(bad))})
     state, reason = _quiet_state(look)
     return _decision(look.subject, state, reason)
 
 
 def _holding(subject: Subject, episode: Episode) -> Decision:
-    numbers = {"executions": _ids(episode.bad), "good": len(episode.good)}
+    numbers = {"executions": list(ids(episode.bad)), "good": len(episode.good)}
     finding = _finding(subject, episode, CONDITION)
-    return _decision(subject, State.HOLDS, _why(subject, episode), numbers=numbers, finding=finding)
+    held = _decision(subject, State.HOLDS, _why(subject, episode), numbers=numbers, finding=finding)
+    return _timed(held, episode)
 
 
 def _why(subject: Subject, episode: Episode) -> str:
-    bad = f"({_named(episode.bad)}{_steps(episode.newest)})"
+    bad = f"({named(episode.bad)}{_steps(episode.newest)})"
     if episode.good:
         needed = f"{len(episode.good)} of {subject.job.recovery_threshold} good runs needed to recover"
-        return f"{needed} ({_named(episode.good)}) after {_count(episode.bad)} failed {bad}"
+        return f"{needed} ({named(episode.good)}) after {count(episode.bad)} failed {bad}"
     if len(episode.bad) > 1:
         last = "last " if subject.job.recovery_threshold == 1 else ""
         return f"{last}{len(episode.bad)} runs failed {bad}"
@@ -138,12 +143,18 @@ def _awaited(look: _Look) -> Decision | None:
             until = moment(attempt.until, subject.facts.seen_until)
             numbers: dict[str, Json] = {"executions": [run.id], "until": attempt.until.isoformat()}
             reason = f"{said}, waiting for the retry until {until}"
-            return _decision(subject, State.WAITING, reason, numbers=numbers)
+            waiting = _decision(subject, State.WAITING, reason, numbers=numbers)
+            return replace(waiting, opens=_would_open(look, attempt), look_again=look.look_again)
         if not attempt.by.is_final:
             numbers = {"executions": [run.id, attempt.by.id]}
             reason = f"{said}, the next is running (run {attempt.by.id})"
             return _decision(subject, State.WAITING, reason, numbers=numbers)
     return None
+
+
+def _would_open(look: _Look, attempt: Retry) -> datetime | None:
+    """None where the threshold needs more than this attempt."""
+    return attempt.until if len(look.streak.bad) + 1 >= look.subject.job.failure_threshold else None
 
 
 def _quiet_state(look: _Look) -> tuple[State, str]:
@@ -162,16 +173,15 @@ def _quiet_state(look: _Look) -> tuple[State, str]:
 def _over(subject: Subject, found: Streak, condition: str) -> Iterator[Decision]:
     for episode in _just_over(subject, found):
         finding = _finding(subject, episode, condition)
-        bad = f"{_count(episode.bad)} failed ({_named(episode.bad)}{_steps(episode.newest)})"
-        numbers = {"executions": _ids(episode.bad), "recovered_by": _ids(episode.good)}
-        yield _decision(
-            subject, State.OVER, f"{bad}, then {finding.resolution}", numbers=numbers, finding=finding
-        )
+        bad = f"{count(episode.bad)} failed ({named(episode.bad)}{_steps(episode.newest)})"
+        numbers = {"executions": list(ids(episode.bad)), "recovered_by": list(ids(episode.good))}
+        reason = f"{bad}, then {finding.resolution}"
+        yield _timed(_decision(subject, State.OVER, reason, numbers=numbers, finding=finding), episode)
 
 
 def _just_over(subject: Subject, found: Streak) -> Iterator[Episode]:
     for episode in found.over:
-        if any(run.run_id in subject.facts.fresh for run in episode.runs):
+        if subject.facts.is_news(episode.good[-1].ended, episode.runs):
             yield episode
 
 
@@ -182,9 +192,10 @@ def _aborted(subject: Subject) -> Iterator[Decision]:
         yield replace(decision, finding=decision.finding and _as_info(decision.finding))
     if found.current is not None:
         finding = _as_info(_finding(subject, found.current, CONDITION))
-        numbers = {"executions": _ids(found.current.bad)}
-        reason = f"last run was aborted ({_named(found.current.bad)})"
-        yield _decision(subject, State.HOLDS, reason, numbers=numbers, finding=finding)
+        numbers = {"executions": list(ids(found.current.bad))}
+        reason = f"last run was aborted ({named(found.current.bad)})"
+        held = _decision(subject, State.HOLDS, reason, numbers=numbers, finding=finding)
+        yield _timed(held, found.current)
 
 
 def _aborted_streak(subject: Subject) -> Streak:
@@ -208,7 +219,7 @@ def _finding(subject: Subject, episode: Episode, condition: str) -> Finding:
         labels=subject.labels,
         severity=severity(condition, Severity.CRITICAL, job, subject.policy),
         since=subject.end(episode.opener),
-        occurrences=tuple(_ids(episode.bad)),
+        occurrences=ids(episode.bad),
         cause=cause(newest, job.failure_codes),
         causes=tuple(dict.fromkeys(cause(run, job.failure_codes) for run in episode.bad)),
         name=called(subject.series.job_id, job),
@@ -224,10 +235,10 @@ def _finding(subject: Subject, episode: Episode, condition: str) -> Finding:
 
 
 def _evidence(subject: Subject, episode: Episode) -> dict[str, Json]:
-    usual = subject.baseline
+    usual = subject.usual(episode.newest)
     return {
-        "executions": _ids(episode.bad),
-        "recovered_by": _ids(episode.good),
+        "executions": list(ids(episode.bad)),
+        "recovered_by": list(ids(episode.good)),
         "failure_threshold": subject.job.failure_threshold,
         "recovery_threshold": subject.job.recovery_threshold,
         "usual_seconds": round(usual.median.total_seconds(), 3) if usual else None,
@@ -255,21 +266,14 @@ def _decision(
     )
 
 
-def _count(runs: tuple[Execution, ...]) -> str:
-    return f"{len(runs)} run{'s' * (len(runs) > 1)}"
-
-
-def _named(runs: tuple[Execution, ...]) -> str:
-    """As people say them: all of a few, the newest of many."""
-    ids = _ids(runs)
-    if len(ids) > NAMED:
-        return f"the newest is run {ids[-1]}"
-    return f"run{'s' * (len(ids) > 1)} {', '.join(ids)}"
+def _timed(decision: Decision, episode: Episode) -> Decision:
+    return replace(
+        decision,
+        opens=episode.opened,
+        closes=episode.good[-1].ended if episode.is_over else None,
+        executions=ids(episode.bad),
+    )
 
 
 def _steps(run: Execution) -> str:
     return ", steps unknown" if run.steps is None else ""
-
-
-def _ids(runs: tuple[Execution, ...]) -> list[str]:
-    return [run.id for run in sorted(runs, key=by_end)]

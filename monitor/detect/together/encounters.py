@@ -1,7 +1,8 @@
 """Where jobs that exclude each other ran together: meetings of runs, gathered into encounters of jobs.
 
 Knows spans and groups, not findings. Only the neighbourhood of what is new or running is swept, so
-the cost follows what happened since the last look and not the length of the history.
+the cost of a look follows what happened since the last one and not the length of the history; in hindsight
+all of it is swept once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from monitor.detect.model import Facts
 from monitor.detect.streak import END_OF_TIME
 from monitor.detect.subject import is_judged
 from monitor.detect.together.groups import Membership, is_full_differential
-from monitor.detect.together.spans import Meeting, SiteRun, Span, meetings, site_runs, span_of
+from monitor.detect.together.spans import Meeting, SiteRun, Span, meetings, site_runs, span_of, was_there
 from monitor.model import Execution, RunId
 from monitor.policy import Policy
 
@@ -85,7 +86,7 @@ def encounters(facts: Facts, policy: Policy) -> Iterator[Encounter]:
     sites = _Sites(by_job, policy.site_spread)
     found = [*_same_series(by_job, facts, sites), *_exclusive(by_job, facts, policy, sites)]
     for encounter in sorted(found, key=lambda one: (one.start, one.group, one.meetings[0].occurrence)):
-        if encounter.is_holding or any(run.run_id in facts.fresh for run in encounter.runs):
+        if encounter.is_holding or facts.is_news(encounter.end, encounter.runs):
             yield encounter
 
 
@@ -154,21 +155,21 @@ class _Sites:
 
 def _began(meeting: Meeting, facts: Facts) -> bool:
     """Not one with an active run that was seen last before the other began: it may have ended before."""
-    return _was_there(meeting.earlier, meeting.start, facts)
+    return was_there(meeting.earlier, meeting.start, facts.seen_until)
 
 
 def _ended_so(meeting: Meeting, facts: Facts) -> bool:
     """Not one with an active run that was seen last before the other ended: it may have been the first."""
-    return all(_was_there(span, meeting.end, facts) for span in (meeting.earlier, meeting.later))
+    if meeting.end == END_OF_TIME:
+        return True
+    return all(was_there(span, meeting.end, facts.seen_until) for span in (meeting.earlier, meeting.later))
 
 
-def _was_there(span: Span, at: datetime, facts: Facts) -> bool:
-    return not span.is_running or at == END_OF_TIME or at <= (span.run.last_seen or facts.seen_until)
-
-
-def _near(spans: Iterable[Span], facts: Facts) -> Iterator[Span]:
+def _near(spans: Iterable[Span], facts: Facts) -> Iterable[Span]:
     """What can have met something running or fresh: nothing that ended before the first of those began."""
     spans = list(spans)
+    if facts.is_hindsight:
+        return spans
     news = [one.start for one in spans if one.is_running or one.run.run_id in facts.fresh]
     horizon = min(news, default=END_OF_TIME)
     return (one for one in spans if one.end > horizon)

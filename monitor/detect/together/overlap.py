@@ -29,6 +29,9 @@ def overlap(facts: Facts, policy: Policy) -> Iterator[Decision]:
             describe.reason(encounter, facts),
             numbers=finding.evidence,
             finding=finding,
+            opens=encounter.start,
+            closes=finding.ends_at,
+            executions=tuple(finding.evidence["executions"]),
         )
 
 

@@ -76,6 +76,28 @@ def span_of(run: Execution) -> Span | None:
     return Span(start, end, run) if end is not None and end > start else None
 
 
+def visit_of(run: Execution) -> Span | None:
+    """Like `span_of`, but also of what a later attempt took the place of, and of what took no time.
+
+    When another run came close to it, nobody could know yet whether it would be repeated.
+    """
+    start = _start(run)
+    if start is None or run.is_pending:
+        return None
+    end = run.ended if run.is_final else run.end_time or END_OF_TIME
+    return Span(start, max(end, start), run) if end is not None else None
+
+
+def is_repeat(run: Execution) -> bool:
+    """Whether the platform started it in place of an earlier attempt."""
+    return run.is_restart or bool(run.current_retry_attempt)
+
+
+def was_there(span: Span, at: datetime, seen_until: datetime) -> bool:
+    """Whether it is known to have lasted until then: not of an active run that was seen last before."""
+    return not span.is_running or at <= (span.run.last_seen or seen_until)
+
+
 def meetings(spans: Iterable[Span]) -> Iterator[Meeting]:
     """Every pair that intersects, in one sweep over the starts; touching ends do not."""
     running: list[tuple[datetime, str, str, Span]] = []
@@ -93,10 +115,13 @@ def site_runs(spans: Iterable[Span], spread: timedelta) -> dict[RunId, SiteRun]:
     A site belongs to it when it starts within `spread` of the site before it, or of the end of one it
     follows. No site is twice in one run.
     """
+    ordered = sorted(spans, key=lambda item: item.order)
+    if len({one.run.scope for one in ordered}) == 1:
+        return {one.run.run_id: SiteRun(one.start, number) for number, one in enumerate(ordered, start=1)}
     found: dict[RunId, SiteRun] = {}
     members: list[Span] = []
     number = 0
-    for one in sorted(spans, key=lambda item: item.order):
+    for one in ordered:
         if not _belongs(one, members, spread):
             number, members = number + 1, []
         members.append(one)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitor.cli.conftest import Say
+from tests.monitor.cli.conftest import Keep, Say, a_run
 
 LINE = json.dumps({"sfcc_instance": "production", "job_id": "a", "id": "1", "execution_status": "finished"})
 
@@ -24,14 +24,23 @@ def test_a_line_that_is_not_text_is_named_and_the_rest_is_read(say: Say, bare: P
     ]
 
 
-def test_a_packed_file_is_told_how_to_be_unpacked(say: Say, bare: Path) -> None:
-    (bare / "a b.gz").write_bytes(gzip.compress(LINE.encode()))
+def test_a_packed_file_is_read_like_any_other(say: Say, bare: Path) -> None:
+    (bare / "a b.gz").write_bytes(gzip.compress(f"{LINE}\n".encode()))
     found = say("data", "import", "a b.gz")
-    assert found == (
-        2,
-        "",
-        "error: a b.gz: this is gzip; use: zcat 'a b.gz' | sfcc-job-monitor data import -\n",
-    )
+    assert (found.code, found.err.splitlines()[-1]) == (0, "1 of 1 run was new or changed")
+
+
+def test_a_packed_file_that_was_cut_short_says_so_and_claims_nothing(say: Say, bare: Path) -> None:
+    (bare / "a.gz").write_bytes(gzip.compress(f"{LINE}\n".encode() * 9)[:-6])
+    found = say("data", "import", "a.gz")
+    assert (found.code, found.out) == (2, "")
+    assert "error: a.gz: cannot be unpacked any further: " in found.err
+
+
+def test_runs_that_are_written_out_are_counted_by_instance(say: Say, keep: Keep) -> None:
+    keep(a_run(1), a_run(2), a_run(1, instance="staging"))
+    assert say("data", "export").err == "3 runs (production 2, staging 1)\n"
+    assert say("data", "export", "--instance", "staging").err == "1 run\n"
 
 
 def test_many_bad_lines_are_counted_in_the_end(say: Say, bare: Path) -> None:

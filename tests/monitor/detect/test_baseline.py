@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.detect.baseline import baseline, duration, of_durations
+from monitor.detect.baseline import Pace, Ruler, baseline, duration, of_durations
 from monitor.model import Execution
 
 
@@ -143,6 +143,56 @@ def test_a_duration_is_what_the_platform_says_or_the_time_between(
     assert duration(active) is None
     said = Execution("production", "a", "1", duration=timedelta(seconds=3), start_time=run.start_time)
     assert duration(said) == timedelta(seconds=3)
+
+
+BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@given(
+    values=st.lists(st.sampled_from((8, 9, 10, 10, 11, 12, 40, 41, 42, 1)), max_size=80),
+    hours=st.lists(st.integers(0, 85), max_size=6),
+)
+def test_at_each_instant_the_ruler_knows_the_runs_that_had_ended(values: list[int], hours: list[int]) -> None:
+    """In whatever order one asks."""
+    lengths = minutes(*values)
+    ruler = Ruler(
+        [
+            (BEGINNING + timedelta(hours=hour), one.total_seconds())
+            for hour, one in enumerate(lengths, start=1)
+        ]
+    )
+    for hour in hours:
+        pace = ruler.at(BEGINNING + timedelta(hours=hour))
+        assert pace.baseline == of_durations(lengths[:hour])
+        assert len(pace) == (pace.baseline.n if pace.baseline else min(hour, len(lengths)))
+
+
+def test_asked_for_an_earlier_instant_the_ruler_steps_back_far_enough() -> None:
+    lengths = minutes(*[10] * 20, *[40] * 20, *[10, 11, 12] * 10)
+    ruler = Ruler(
+        [(BEGINNING + timedelta(hours=hour), one.total_seconds()) for hour, one in enumerate(lengths)]
+    )
+    for hour in (69, 60, 45, 30, 50):
+        assert ruler.at(BEGINNING + timedelta(hours=hour)).baseline == of_durations(lengths[: hour + 1])
+
+
+def test_a_run_that_ended_as_another_began_is_among_those_it_is_measured_by() -> None:
+    ruler = Ruler([(BEGINNING, 600.0)] * 5)
+    assert ruler.at(BEGINNING - timedelta(seconds=1)).limits is None
+    assert ruler.at(BEGINNING).limits is not None
+
+
+@given(
+    values=st.lists(st.floats(min_value=1, max_value=1e4), max_size=40),
+    length=st.floats(min_value=0.1, max_value=1e5),
+)
+def test_what_is_surely_within_is_neither_slow_nor_fast(values: list[float], length: float) -> None:
+    pace = Pace()
+    for value in values:
+        pace.add(value)
+    limits = pace.limits
+    if limits is not None and pace.is_surely_within(length):
+        assert limits.lower <= length <= limits.upper
 
 
 @given(st.lists(st.floats(min_value=1e-6, max_value=1e7), min_size=5, max_size=60))

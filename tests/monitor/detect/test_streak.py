@@ -70,6 +70,20 @@ def test_what_counts_is_when_runs_ended_not_when_they_arrived(
     assert streak([(late, Verdict.BAD), (early, Verdict.GOOD)], 1, 1).current is not None
 
 
+def test_a_verdict_that_is_known_late_counts_from_then_on(
+    story: Callable[[str], tuple[Execution, ...]],
+) -> None:
+    waiting, failed, good = story("a 01:00-01:10, a 02:00-02:10, a 03:00-03:10")
+    late = {waiting.run_id: story("a 02:00-02:40")[0].ended}
+    known_at = {run_id: at for run_id, at in late.items() if at is not None}
+    bad = [(waiting, Verdict.BAD), (failed, Verdict.BAD)]
+    one = streak(bad, 1, 1, known_at).current
+    two = streak([*bad, (good, Verdict.GOOD)], 2, 1, known_at).over[0]
+    assert one is not None
+    assert (one.opener, one.opened, one.bad) == (failed, failed.ended, (waiting, failed))
+    assert (two.opener, two.opened, two.is_over) == (waiting, known_at[waiting.run_id], True)
+
+
 @given(verdicts=VERDICTS, opens=st.integers(1, 4), closes=st.integers(1, 4))
 def test_every_bad_run_is_in_one_episode_at_most_and_episodes_are_as_long_as_asked(
     story: Callable[[str], tuple[Execution, ...]], verdicts: list[Verdict], opens: int, closes: int

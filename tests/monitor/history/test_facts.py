@@ -177,7 +177,7 @@ def test_the_steps_of_what_ended_ok_are_not_read(
     with reading(state) as conn:
         (found,) = facts.runs(conn, "production", None, history.active(conn, "production"), KEEP).values()
     assert {one.id: one.steps for one in found} == {
-        "ok": None,
+        "ok": (),
         "degraded": bad,
         "failed": steps,
         "active": steps,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from monitor.history import cursor as cursors
 from monitor.history.engine import reading
 from monitor.history.executions import Judge, active, get, iterate, mark_missing, store
-from monitor.history.transfer import Imported, document, import_documents
+from monitor.history.transfer import BATCH, Imported, document, import_documents
 from monitor.model import Execution, ExitStatus, Interval, RunKey, Step
 from monitor.sfcc.runs.wire import parse
 
@@ -110,13 +110,13 @@ def test_a_document_is_read_back_as_the_same_run(rich: Execution, run: Make) -> 
 
 def test_an_import_is_history_and_covers_its_span(state: Engine, judge: Judge, run: Make, at: At) -> None:
     runs = [run(id="1", start=30, end=40), run(id="2", start=10, end=90), run(instance="staging")]
-    with state.begin() as conn:
-        done = import_documents(conn, runs, seen_at=at(5000), judge=judge)
-        assert done == Imported(
-            read=3,
-            stored=3,
-            spans={"production": Interval(at(10), at(90)), "staging": Interval(at(0), at(10))},
-        )
+    done = import_documents(state, runs, seen_at=at(5000), judge=judge)
+    assert done == Imported(
+        read=3,
+        stored=3,
+        spans={"production": Interval(at(10), at(90)), "staging": Interval(at(0), at(10))},
+    )
+    with reading(state) as conn:
         assert all(found.execution.backfilled for found in iterate(conn))
         assert cursors.coverage(conn, "production") == (Interval(at(10), at(90)),)
 
@@ -128,22 +128,21 @@ def test_importing_what_was_exported_changes_nothing(
     with state.begin() as conn:
         store(conn, "production", [original], seen_at=at(20), backfill=False, judge=judge)
         exported = [document(found.execution) for found in iterate(conn)]
-        done = import_documents(
-            conn, [parse(item, "production") for item in exported], seen_at=at(900), judge=judge
-        )
-        assert done.stored == 0
+    runs = [parse(item, "production") for item in exported]
+    assert import_documents(state, runs, seen_at=at(900), judge=judge).stored == 0
+    with reading(state) as conn:
         found = get(conn, original.key)
-        assert found is not None
-        assert not found.backfilled
+    assert found is not None
+    assert not found.backfilled
 
 
 def test_a_run_that_was_active_when_it_was_exported_was_last_seen_then(
     state: Engine, judge: Judge, run: Make, at: At
 ) -> None:
     exported = run(how="running", end=None, duration=timedelta(minutes=7))
+    done = import_documents(state, [exported], seen_at=at(5000), judge=judge)
+    assert done.spans == {"production": Interval(at(0), at(7))}
     with state.begin() as conn:
-        done = import_documents(conn, [exported], seen_at=at(5000), judge=judge)
-        assert done.spans == {"production": Interval(at(0), at(7))}
         assert [found.id for found in active(conn, "production")] == ["1"]
         for minute in (5001, 5002):
             gone = mark_missing(conn, RunKey("production", "import", "1"), seen_at=at(minute), judge=judge)
@@ -152,7 +151,46 @@ def test_a_run_that_was_active_when_it_was_exported_was_last_seen_then(
 
 
 def test_an_import_of_nothing_covers_nothing(state: Engine, judge: Judge, at: At) -> None:
-    with state.begin() as conn:
-        assert import_documents(conn, [], seen_at=at(0), judge=judge) == Imported()
+    assert import_documents(state, [], seen_at=at(0), judge=judge) == Imported()
     with reading(state) as conn:
         assert cursors.coverage(conn, "production") == ()
+
+
+class KilledError(Exception):
+    """In the middle of the lines."""
+
+
+def test_an_import_that_was_killed_half_way_claims_nothing_and_is_completed_by_the_next(
+    state: Engine, judge: Judge, run: Make, at: At
+) -> None:
+    runs = [run(id=str(number), start=number, end=number + 1) for number in range(BATCH + 2)]
+
+    def cut() -> Iterator[Execution]:
+        yield from runs[: BATCH + 1]
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        import_documents(state, cut(), seen_at=at(9000), judge=judge)
+    with reading(state) as conn:
+        assert sum(1 for _ in iterate(conn)) == BATCH
+        assert cursors.coverage(conn, "production") == ()
+    assert import_documents(state, runs, seen_at=at(9000), judge=judge).stored == 2
+    with reading(state) as conn:
+        assert cursors.coverage(conn, "production") == (Interval(at(0), at(BATCH + 2)),)
+
+
+def test_another_writer_gets_its_turn_between_two_batches(
+    state: Engine, judge: Judge, run: Make, at: At
+) -> None:
+    other = run(job_id="other")
+
+    def lines() -> Iterator[Execution]:
+        for number in range(BATCH + 1):
+            if number == BATCH:
+                with state.begin() as conn:
+                    store(conn, "production", [other], seen_at=at(5), backfill=False, judge=judge)
+            yield run(id=str(number), start=number, end=number + 1)
+
+    assert import_documents(state, lines(), seen_at=at(9000), judge=judge).stored == BATCH + 1
+    with reading(state) as conn:
+        assert get(conn, other.key) is not None

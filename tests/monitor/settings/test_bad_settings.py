@@ -67,7 +67,8 @@ def row(story: str, text: str, line: str) -> object:
         row(
             "a setting above its table",
             "failure_threshold = 3",
-            "failure_threshold: there is no such setting here; it belongs into detection or jobs",
+            "failure_threshold: there is no such setting here; "
+            "it belongs into detection or instances or jobs or groups",
         ),
         row(
             "a setting like no other",
@@ -186,7 +187,45 @@ def row(story: str, text: str, line: str) -> object:
         row(
             "an unknown severity",
             f'{JOB}severity = {{ slow = "fatal" }}',
-            "jobs[0].severity.slow = 'fatal': Input should be 'info', 'warning' or 'critical'",
+            "jobs[0].severity.slow = 'fatal': Input should be 'info', 'warning', 'critical' or 'off'",
+        ),
+        row(
+            "a severity of a misspelt condition",
+            f'{JOB}severity = {{ overlaps = "info" }}',
+            "jobs[0].severity: there is no condition overlaps; did you mean overlap?",
+        ),
+        row(
+            "a severity of no condition",
+            'detection.severity = { xyz = "off" }',
+            "detection.severity: there is no condition xyz; known are failed, degraded, no_data, slow, fast, "
+            "stuck, interrupted, late, missed, site_missing, stale, deadline, moved, unexpected, overlap, "
+            "buffer, too_often, manual_clash, out_of_order, full_imports, saturated, blind, log_access, "
+            "expiring",
+        ),
+        row(
+            "a limit of nothing",
+            f'{JOB}max_duration = "0s"',
+            "jobs[0].max_duration = '0s': must be longer than 0s",
+        ),
+        row(
+            "a limit without a unit, of a group",
+            f"{GROUP}stuck_after = 90",
+            f"groups[0].stuck_after = 90: {DURATION}",
+        ),
+        row(
+            "a deadline that is no time of day",
+            f'{GROUP}finish_by = "6:30"',
+            "groups[0].finish_by = '6:30': a time of day is written HH:MM, such as 00:10",
+        ),
+        row(
+            "an instance that is full of nothing",
+            "detection.saturated_at = 0",
+            "detection.saturated_at = 0: Input should be greater than or equal to 1",
+        ),
+        row(
+            "a threshold of instances for a job",
+            f"{JOB}saturated_at = 10",
+            "jobs[0].saturated_at: there is no such setting here; it belongs into detection or instances",
         ),
         row("a job without a glob", '[[jobs]]\ntitle = "x"', "jobs[0].match: is missing"),
         row("no address", TARGET, "targets[0]: give exactly one of url, url_file and url_env"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from monitor.detect import CONDITIONS
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
 from monitor.settings import InstanceSettings, Settings
 from monitor.settings.policies import policy
+from monitor.settings.thresholds import CONDITION_NAMES
 
 
 def instance(server: str = "production-abcd-acme.demandware.net", **fields: Any) -> InstanceSettings:
@@ -251,3 +254,171 @@ def test_a_job_is_looked_up_once() -> None:
 )
 def test_staging_and_development_are_one_severity_lower(kind: str, offset: int) -> None:
     assert policy(Settings(), instance(type=kind)).severity_offset == offset
+
+
+OF_A_JOB: dict[str, Any] = {
+    "failure_threshold": 2,
+    "recovery_threshold": 3,
+    "alert_on_retry": True,
+    "aborted_is": "info",
+    "failure_codes": ["BAD"],
+    "warn_codes": ["NOTE"],
+    "no_data_codes": ["EMPTY"],
+    "no_data_after": timedelta(days=3),
+    "max_duration": timedelta(hours=2),
+    "stuck_after": timedelta(hours=6),
+    "pending_after": timedelta(minutes=30),
+    "start_tolerance": timedelta(minutes=10),
+    "early_tolerance": timedelta(),
+    "missed_after": timedelta(hours=12),
+    "site_missing_after": timedelta(hours=2),
+    "max_success_age": timedelta(hours=26),
+    "finish_by": time(6, 30),
+    "min_gap": timedelta(minutes=10),
+}
+OF_AN_INSTANCE: dict[str, Any] = {
+    "site_spread": timedelta(minutes=1),
+    "buffer": timedelta(minutes=2),
+    "retry_wait": timedelta(minutes=3),
+    "scheduler_logins": ["cron"],
+    "scheduler_clients": ["middleware"],
+    "absence_lag": timedelta(minutes=4),
+    "full_imports_within": timedelta(days=5),
+    "saturated_at": 6,
+    "saturated_for": timedelta(minutes=7),
+    "interrupted_runs": 8,
+    "interrupted_within": timedelta(minutes=9),
+    "interrupted_for": timedelta(hours=10),
+    "blind_after": timedelta(minutes=11),
+    "maintenance_max": timedelta(hours=12),
+    "expiring_before": timedelta(days=13),
+}
+SAID_OTHERWISE = {"severity", "title", "impact", "owner", "runbook", "attach", "schedule", "schedule_source"}
+OF_ITS_KIND = {"job", "groups", "scheduled", "system_jobs", "severity_offset", "timezone", "is_sandbox"}
+OF_ITS_KIND |= {"severity", "expects_downtime"}
+
+
+def plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def values_of(policy: JobPolicy | Policy, names: dict[str, Any]) -> dict[str, Any]:
+    return {name: getattr(policy, name) for name in names}
+
+
+def placed(place: str, fields: dict[str, Any]) -> Policy:
+    """With these fields in one table that is about the job `3-prices`."""
+    if place == "instances":
+        return policy(Settings(), instance(**fields))
+    if place == "detection":
+        return policy_of(detection=fields)
+    selector = {"match": "3-*"} if place == "jobs" else {"name": "imports", "jobs": ["9-*", "3-*"]}
+    return policy(Settings.model_validate({place: [{**selector, **fields}]}), instance())
+
+
+def test_every_threshold_of_the_policies_is_a_setting() -> None:
+    assert set(OF_A_JOB) == {field.name for field in fields(JobPolicy)} - SAID_OTHERWISE
+    assert set(OF_AN_INSTANCE) == {field.name for field in fields(Policy)} - OF_ITS_KIND
+
+
+@pytest.mark.parametrize("name", OF_A_JOB)
+@pytest.mark.parametrize("place", ["detection", "instances", "groups", "jobs"])
+def test_a_threshold_of_jobs_may_stand_in_every_table(place: str, name: str) -> None:
+    made = placed(place, {name: OF_A_JOB[name]})
+    if (place, name) == ("groups", "finish_by"):
+        assert made.groups[0].finish_by == OF_A_JOB[name]
+        assert made.job("3-prices").finish_by is None
+    else:
+        assert getattr(made.job("3-prices"), name) == plain(OF_A_JOB[name])
+        assert getattr(made.job("3-prices"), name) != getattr(JobPolicy(), name)
+
+
+@pytest.mark.parametrize("name", OF_AN_INSTANCE)
+@pytest.mark.parametrize("place", ["detection", "instances"])
+def test_a_threshold_of_instances_may_be_each_ones_own(place: str, name: str) -> None:
+    found = getattr(placed(place, {name: OF_AN_INSTANCE[name]}), name)
+    assert found == plain(OF_AN_INSTANCE[name])
+    assert found != getattr(Policy(), name)
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [
+        pytest.param("", 1, id="the default"),
+        pytest.param("detection", 2, id="for all"),
+        pytest.param("detection instances", 3, id="an instance before all"),
+        pytest.param("detection instances groups", 4, id="a group before its instance"),
+        pytest.param("detection instances groups jobs", 5, id="a job before its group"),
+        pytest.param("detection jobs", 5, id="a job before all"),
+        pytest.param("instances jobs groups", 5, id="a job before its group, in whatever order they stand"),
+    ],
+)
+def test_the_narrowest_table_counts(tables: str, expected: int) -> None:
+    given = tables.split()
+    settings = Settings.model_validate(
+        {
+            "detection": {"failure_threshold": 2, "severity": {"slow": "info", "failed": "info"}}
+            if "detection" in given
+            else {},
+            "groups": [{"name": "g", "jobs": ["3-*"], "failure_threshold": 4, "severity": {"slow": "off"}}]
+            if "groups" in given
+            else [],
+            "jobs": [{"match": "3-*", "failure_threshold": 5, "severity": {"slow": "critical"}}]
+            if "jobs" in given
+            else [],
+        }
+    )
+    narrower: dict[str, Any] = {"failure_threshold": 3, "severity": {"slow": "warning"}}
+    own = narrower if "instances" in given else {}
+    job = policy(settings, instance(**own)).job("3-prices")
+    assert job.failure_threshold == expected
+    loudness = {1: None, 2: "info", 3: "warning", 4: "off", 5: "critical"}
+    assert job.severity.get("slow") == loudness[expected]
+    assert job.severity.get("failed") == ("info" if "detection" in given else None)
+
+
+def test_of_several_groups_of_a_job_the_later_one_counts_field_by_field() -> None:
+    made = policy_of(
+        groups=[
+            {"name": "a", "jobs": ["3-*"], "failure_threshold": 2, "recovery_threshold": 2},
+            {"name": "b", "jobs": ["*-prices"], "failure_threshold": 3},
+            {"name": "c", "jobs": ["9-*"], "failure_threshold": 4},
+            {"name": "d", "jobs": ["3-*"], "failure_threshold": 5, "instance": "staging"},
+        ]
+    )
+    job = made.job("3-prices")
+    assert (job.failure_threshold, job.recovery_threshold) == (3, 2)
+    assert made.job("other") == JobPolicy()
+
+
+def test_a_group_has_an_order_and_a_time_to_be_done_by() -> None:
+    (group, _) = policy_of(
+        groups=[{"name": "g", "jobs": ["*"], "order": ["1-*", "2-*"], "finish_by": "06:30"}]
+    ).groups
+    assert (group.order, group.finish_by) == (("1-*", "2-*"), time(6, 30))
+
+
+def test_what_is_the_instances_own_is_as_loud_as_it_or_detection_says() -> None:
+    settings = Settings.model_validate(
+        {
+            "detection": {"severity": {"blind": "info", "saturated": "off"}},
+            "jobs": [{"match": "*", "severity": {"blind": "critical"}}],
+        }
+    )
+    made = policy(settings, instance(severity={"blind": "warning"}))
+    assert made.severity == {"blind": "warning", "saturated": "off"}
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("production", False), ("staging", False), ("sandbox", True)])
+def test_a_sandbox_runs_no_schedules(kind: str, *, expected: bool) -> None:
+    made = policy(Settings(), instance(type=kind, timezone=BERLIN))
+    assert (made.is_sandbox, made.timezone) == (expected, BERLIN)
+
+
+def test_every_condition_can_be_given_a_severity() -> None:
+    assert set(CONDITIONS) <= set(CONDITION_NAMES)
+
+
+def test_every_threshold_is_written_as_it_is_read() -> None:
+    whole = Settings.model_validate({"detection": OF_A_JOB | OF_AN_INSTANCE, "groups": [], "jobs": []})
+    assert Settings.model_validate(whole.model_dump(mode="json")).detection == whole.detection

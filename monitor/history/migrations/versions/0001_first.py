@@ -16,6 +16,7 @@ def upgrade() -> None:
     _cursors()
     _leases()
     _refused_keys()
+    _log_access()
     _coverage()
     _lookups()
     _executions()
@@ -24,6 +25,8 @@ def upgrade() -> None:
     _series()
     _overlap_pairs()
     _expected_durations()
+    _learning()
+    _timetable_revisions()
     _incidents()
     _occurrences()
     _incident_events()
@@ -70,6 +73,17 @@ def _refused_keys() -> None:
         sa.Column("instance", sa.Text(), primary_key=True),
         sa.Column("login", sa.Text(), primary_key=True),
         sa.Column("mark", sa.Text(), nullable=False),
+    )
+
+
+def _log_access() -> None:
+    op.create_table(
+        "log_access",
+        sa.Column("instance", sa.Text(), primary_key=True),
+        sa.Column("refused_since", sa.BigInteger(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("read_at", sa.BigInteger()),
     )
 
 
@@ -206,6 +220,32 @@ def _expected_durations() -> None:
         sa.Column("upper", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "job_id", "scope"),
     )
+
+
+def _learning() -> None:
+    op.create_table(
+        "learning",
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "job_id"),
+    )
+    op.create_index("ix_learning_next_at", "learning", ["instance", "next_at"])
+
+
+def _timetable_revisions() -> None:
+    op.create_table(
+        "timetable_revisions",
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(16), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("schedules", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "job_id", "source", "since"),
+    )
+    op.create_index("ix_timetable_revisions_change", "timetable_revisions", ["instance", "change"])
 
 
 def _incidents() -> None:

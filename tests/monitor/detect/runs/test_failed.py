@@ -205,6 +205,18 @@ def test_thresholds(facts: Tell, story: str, opens: int, closes: int, expected: 
             id="a retry that vanished",
         ),
         pytest.param(
+            "a 02:00-02:10 failed try:0/2, a 02:20-04:00 vanished try:1/2",
+            "03:30",
+            ["1"],
+            id="a retry that vanished later, as it is known afterwards",
+        ),
+        pytest.param(
+            "a 02:00-02:10 failed try:0/2, a 02:20-04:00 vanished try:1/2, a 03:25-03:30",
+            "04:30",
+            [],
+            id="repaired before it was known that the retry came to nothing",
+        ),
+        pytest.param(
             "a 02:00-02:10 failed try:0/2, a 02:20-02:30 failed",
             "02:31",
             ["2"],
@@ -223,6 +235,47 @@ def test_thresholds(facts: Tell, story: str, opens: int, closes: int, expected: 
 )
 def test_retries(facts: Tell, story: str, at: str, expected: list[str]) -> None:
     assert told(facts(story, at=at)) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "opens", "closes"),
+    [
+        pytest.param("a 02:00-02:10 failed", "02:10", None, id="when the run ended"),
+        pytest.param("a 02:00-02:10 failed try:0/2", "03:20", None, id="when the wait for its retry ended"),
+        pytest.param(
+            "a 02:00-02:10 failed try:0/2, a 02:20-02:30 failed", "02:30", None, id="another failed meanwhile"
+        ),
+        pytest.param(
+            "a 02:00-02:10 failed try:0/2, a 02:20-04:00 vanished try:1/2",
+            "04:00",
+            None,
+            id="a retry vanished",
+        ),
+        pytest.param("a 02:00-02:10 failed, a 03:00-03:10", "02:10", "03:10", id="until a good run ended"),
+    ],
+)
+def test_it_says_when_it_could_first_be_known(
+    facts: Tell, at: At, story: str, opens: str, closes: str | None
+) -> None:
+    (decision,) = (one for one in judge(facts(story)) if one.finding)
+    assert (decision.opens, decision.closes) == (at(opens), closes and at(closes))
+
+
+def test_a_wait_says_when_it_ends(facts: Tell, at: At) -> None:
+    waiting = last(facts("a 02:00-02:10 failed try:0/2", at="02:30"))
+    assert (waiting.opens, waiting.look_again) == (at("03:20"), at("03:20"))
+    holding_too = last(facts("a 01:00-01:10 failed, a 02:00-02:10 failed try:0/2", at="02:30"))
+    assert (holding_too.state, holding_too.look_again) == (State.HOLDS, at("03:20"))
+    more_needed = last(facts("a 02:00-02:10 failed try:0/2", at="02:30"), failure_threshold=2)
+    assert (more_needed.opens, more_needed.look_again) == (None, at("03:20"))
+
+
+def test_the_last_success_and_the_usual_time_are_those_of_the_failure(facts: Tell) -> None:
+    before = ", ".join(f"a {hour:02}:00-{hour:02}:10" for hour in range(5))
+    after = ", ".join(f"a {hour:02}:00-{hour:02}:40" for hour in range(6, 16))
+    (finding,) = found(facts(f"{before}, a 05:00-05:20 failed, {after}", at="20:00"))
+    assert ("Last success", "04:10 UTC") in finding.facts
+    assert ("Duration", "20 min; usually 10 min, at most 15 min") in finding.facts
 
 
 def test_attempts_can_be_told_at_once(facts: Tell) -> None:

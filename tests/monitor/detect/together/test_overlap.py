@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.model import Finding, Severity
-from monitor.detect import findings
+from monitor.detect import Detect, findings
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.together.groups import Membership
 from monitor.detect.together.overlap import overlap
@@ -287,7 +287,7 @@ def test_a_series_that_meets_itself_is_named_so(facts: Tell) -> None:
     assert decision.reason == "runs 1 and 2 of one at once: since 02:30 UTC (the same job)"
 
 
-def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell) -> None:
+def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell, at: At) -> None:
     over, now = judge(facts("full 02:00-03:10, diff 03:00-03:20, full 05:00-?, diff 05:10-?"))
     assert (over.state, over.jobs, over.reason) == (
         State.OVER,
@@ -297,6 +297,8 @@ def test_each_encounter_is_a_decision_about_both_jobs(facts: Tell) -> None:
             "(group imports, full and differential); full (run 1) ended at 03:10 UTC"
         ),
     )
+    assert (over.opens, over.closes, over.executions) == (at("03:00"), at("03:10"), ("1", "2"))
+    assert (now.opens, now.closes, now.executions) == (at("05:10"), None, ("3", "4"))
     assert (now.state, now.reason) == (
         State.HOLDS,
         "run 4 of diff and run 3 of full at once: since 05:10 UTC (group imports, full and differential)",
@@ -419,6 +421,33 @@ def test_every_open_overlap_is_over_once_one_of_both_has_ended(
         for run in story.executions
     ]
     assert all(one.ends_at is not None for one in found(facts(ended)))
+
+
+def test_in_hindsight_every_overlap_is_told_whatever_is_new(facts: Tell) -> None:
+    story = "full 02:00-03:10, diff 03:00-03:20, full 05:00-05:30, diff 05:10-05:40"
+    assert len(told(facts(story, fresh=""))) == 0
+    assert len(told(facts(story, fresh="", is_hindsight=True))) == 2
+
+
+@settings(max_examples=150)
+@given(
+    told_runs=RUNS,
+    hows=st.lists(
+        st.sampled_from(("", " failed", " aborted", " vanished", " by:jdoe")), min_size=14, max_size=14
+    ),
+    minute=st.integers(0, 60),
+)
+def test_it_was_found_then_as_it_is_found_later(
+    facts: Tell,
+    same_at_any_time: Callable[[Detect, Facts, Policy, datetime], None],
+    at: At,
+    told_runs: list[tuple[str, int, int]],
+    hows: list[str],
+    minute: int,
+) -> None:
+    """But for attempts that were repeated later, which ran at once with others and did not count."""
+    each = [played([one]) + ("" if one[2] == 15 else how) for one, how in zip(told_runs, hows, strict=False)]
+    same_at_any_time(overlap, facts(", ".join(each)), POLICY, at(f"{minute // 60:02}:{minute % 60:02}"))
 
 
 def test_a_stuck_run_beside_a_long_history_is_swept_not_compared_pairwise(facts: Tell) -> None:
