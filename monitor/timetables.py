@@ -60,14 +60,15 @@ def refresh(
     connection: Connection, instance: str, policy: Policy, seen_until: datetime, *, at_once: int = AT_ONCE
 ) -> None:
     """Learn what is due to be learned by now. Within the transaction that has the poll's runs stored."""
+    cursor = cursors.load(connection, instance)
     if policy.is_sandbox:
         return
-    coverage = cursors.coverage(connection, instance)
-    if not coverage:
-        return
-    _follow(connection, instance, policy, coverage[0].start)
+    if cursor.change > cursor.judged_change:
+        _follow(connection, instance, policy, cursor.judged_change)
+    due = schedules.due(connection, instance, seen_until, at_once)
+    coverage = cursors.coverage(connection, instance) if due else ()
     left = at_once
-    for job_id, first in schedules.due(connection, instance, seen_until, at_once):
+    for job_id, first in due:
         if left <= 0:
             break
         at = first
@@ -162,14 +163,16 @@ def accept(
     schedules.keep(connection, instance, Source.IMPORTED, [(job_id, Revision(accepted, at, reason))])
 
 
-def _follow(connection: Connection, instance: str, policy: Policy, covered_since: datetime) -> None:
+def _follow(connection: Connection, instance: str, policy: Policy, judged_change: int) -> None:
     """Jobs that nobody has learned of yet, as far as something happened to them since the last look."""
-    judged = cursors.load(connection, instance).judged_change
     changed = {
         job_id
-        for job_id in stats.changed_jobs(connection, instance, judged)
+        for job_id in stats.changed_jobs(connection, instance, judged_change)
         if is_wanted(job_id, policy.system_jobs)
     }
     new = changed - schedules.followed(connection, instance, changed)
-    first = [(job_id, next_checkpoint(job_id, covered_since)) for job_id in sorted(new)]
-    schedules.follow(connection, instance, first)
+    covered = cursors.coverage(connection, instance)[:1] if new else ()
+    for since in (one.start for one in covered):
+        schedules.follow(
+            connection, instance, [(job_id, next_checkpoint(job_id, since)) for job_id in sorted(new)]
+        )

@@ -96,7 +96,6 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield NO_INSTANCE
     for instance in settings.instances:
         yield from _access_problems(instance)
-    yield from _condition_problems(settings)
     try:
         notifiers_for(settings)
     except SettingsError as error:
@@ -136,17 +135,6 @@ def _scapi_problems(instance: InstanceSettings) -> Iterator[str]:
             scapi_url(instance.shortcode, None)
     except ValueError as error:
         yield f"shortcode: {error}"
-
-
-def _condition_problems(settings: Settings) -> Iterator[str]:
-    from monitor.cli.known import among
-    from monitor.detect import CONDITIONS
-
-    for number, job in enumerate(settings.jobs):
-        for name in job.severity:
-            if name not in CONDITIONS:
-                place = f"jobs[{number}].severity.{name}"
-                yield f"{place}: there is no such condition; {among(name, CONDITIONS)}"
 
 
 def _without_effect(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,7 @@ import re
 import shlex
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from monitor.history.engine import reading
 from monitor.joblogs.wholelog import reading_by
 from monitor.masking import masked
 from monitor.model import Execution, Outcome, RunKey
+from monitor.policy import Policy
 from monitor.settings import InstanceSettings, Settings
-from monitor.settings.kinds import instance_type
 from monitor.settings.policies import policy
 from monitor.sfcc.runs.starting import AlreadyRunningError, UnknownJobError, UnsureStartError
 from monitor.triggering.guard import Kind, Objection, Situation, judge
@@ -102,7 +102,7 @@ class Trial:
         self._rules = policy(settings, where)
         self._mask = masking_by(settings)
         self._is_one_of_many = len(settings.instances) > 1
-        self._known = _known(settings, where.name, job)
+        self._known = _known(settings, where.name, job, self._rules)
         self._clock: Clock = SystemClock()
         self._stop = threading.Event()
         self._reading = reading_by(settings, self._clock, self._stop)
@@ -122,8 +122,7 @@ class Trial:
             return self._wait(key) if wait else 0
 
     def _situation(self) -> Situation:
-        found = look(self._connection.jobs, self._known, self._job, self._rules, self._clock)
-        return replace(found, has_schedules=instance_type(self._where) != "sandbox")
+        return look(self._connection.jobs, self._known, self._job, self._rules, self._clock)
 
     def _judge(self, situation: Situation, *, force: bool) -> None:
         verdict = judge(situation, self._rules)
@@ -247,12 +246,12 @@ class Trial:
         return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _known(settings: Settings, instance: str, job: str) -> Known:
+def _known(settings: Settings, instance: str, job: str, rules: Policy) -> Known:
     """What the state knows; a state that is missing or in trouble is no reason not to start a job."""
 
     try:
         with reading(existing_state_of(settings)) as connection:
-            return known_of(connection, instance, job)
+            return known_of(connection, instance, job, rules)
     except MonitorError:
         return Known()
 

@@ -17,8 +17,8 @@ class Past:
     """One instance as it was read, up to `seen_until`.
 
     coverage: what was read completely, oldest first. kept: final runs of each series that were asked for
-    of the time before the one that is replayed; None where `runs` has all there are. was_watched: by an agent,
-    which learned schedules as it went.
+    of the time before the one that is replayed; None where `runs` has all there are.
+    was_watched: by an agent, which learned schedules as it went.
     """
 
     instance: str

@@ -20,6 +20,7 @@ from monitor.detect.together.groups import is_full_differential, places, role
 from monitor.detect.words import moment, span
 from monitor.model import Execution, Outcome, Trigger
 from monitor.policy import AKENEO, GroupPolicy, Policy
+from monitor.schedule import Timetable
 
 JUST_DUE = timedelta(minutes=2)
 """A slot so long ago may still be about to be filled; a scheduled run may come as much before its slot."""
@@ -59,8 +60,8 @@ class Situation:
     """What is known at the moment a job is to be started.
 
     runs: what the platform said just now: everything active, and what ended lately. last: by job, of the
-    history and of these. usual: how long the job takes, where that is known. unseen: in words, why the
-    platform could not be asked.
+    history and of these. usual: how long the job takes, where that is known. timetables: what was imported
+    or learned, beside the schedules of the settings. unseen: in words, why the platform could not be asked.
     """
 
     job_id: str
@@ -68,7 +69,7 @@ class Situation:
     runs: tuple[Execution, ...] = ()
     last: Mapping[str, LastRun] = field(default_factory=dict)
     usual: timedelta | None = None
-    has_schedules: bool = True
+    timetables: Mapping[str, Timetable] = field(default_factory=dict)
     unseen: str = ""
 
 
@@ -122,7 +123,12 @@ def shared_group(one: str, other: str, policy: Policy) -> GroupPolicy | None:
 
 
 def _partners(situation: Situation, policy: Policy) -> list[_Partner]:
-    known = {*situation.last, *policy.scheduled, *(run.job_id for run in situation.runs)}
+    known = {
+        *situation.last,
+        *situation.timetables,
+        *policy.scheduled,
+        *(run.job_id for run in situation.runs),
+    }
     groups = {job_id: shared_group(situation.job_id, job_id, policy) for job_id in known}
     return [
         _Partner(job_id, group)
@@ -177,15 +183,15 @@ def _described(run: Execution, situation: Situation) -> str:
 
 def _slots(situation: Situation, policy: Policy, partners: list[_Partner]) -> list[_Slot]:
     """The next one of each job it concerns, or the one that is still to be filled."""
-    if not situation.has_schedules:
+    if policy.is_sandbox:
         return []
     concerned = [(situation.job_id, None), *((one.job_id, one) for one in partners)]
     found = []
     for job_id, partner in concerned:
-        schedule = policy.job(job_id).schedule
-        at = None if schedule is None else schedule.next_slot(situation.now - JUST_DUE)
-        if schedule is not None and at is not None and _is_filled(job_id, at, situation, policy):
-            at = schedule.next_slot(max(at, situation.now))
+        timetable = situation.timetables.get(job_id) or Timetable.of(policy.job(job_id).schedule)
+        at = timetable.next_slot(situation.now - JUST_DUE)
+        if at is not None and _is_filled(job_id, at, situation, policy):
+            at = timetable.next_slot(max(at, situation.now))
         if at is not None:
             found.append(_Slot(job_id, at, partner))
     return sorted(found, key=lambda slot: (slot.at, slot.job_id))

@@ -8,12 +8,13 @@ history only adds what it knows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from monitor import timetables
 from monitor.clock import Clock, InstanceClock
 from monitor.detect.classify import outcome
 from monitor.errors import Reason, SfccError
@@ -25,6 +26,7 @@ from monitor.masking import Mask
 from monitor.model import VANISHED_AFTER, Execution, Outcome, RunId, RunKey
 from monitor.overview import latest_by_end
 from monitor.policy import Policy
+from monitor.schedule import Timetable
 from monitor.sfcc import JobsApi, LogReader
 from monitor.sfcc.logs.joblog import JobLog
 from monitor.triggering.guard import LastRun, Situation, shared_group
@@ -48,14 +50,18 @@ _PATIENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the history knows; nothing of it is needed. usual: how long the job takes."""
+    """What the history knows; nothing of it is needed. usual: how long the job takes.
+
+    timetables: of all jobs that have slots.
+    """
 
     last: dict[str, LastRun] = field(default_factory=dict)
     active: tuple[Execution, ...] = ()
     usual: timedelta | None = None
+    timetables: Mapping[str, Timetable] = field(default_factory=dict)
 
 
-def known_of(connection: Connection, instance: str, job_id: str) -> Known:
+def known_of(connection: Connection, instance: str, job_id: str, policy: Policy) -> Known:
     """Of all jobs of the instance, for starting this one."""
     by_job: dict[str, list[SeriesFacts]] = {}
     for one in stats.series(connection, instance):
@@ -67,7 +73,8 @@ def known_of(connection: Connection, instance: str, job_id: str) -> Known:
         if one is not None and one.last_outcome is not None and one.last_end is not None
     }
     usual = [one.median for one in stats.expected(connection, instance, {job_id})]
-    return Known(last, tuple(history.active(connection, instance)), max(usual, default=None))
+    tables = timetables.load(connection, instance, policy)
+    return Known(last, tuple(history.active(connection, instance)), max(usual, default=None), tables)
 
 
 def look(jobs: JobsApi, known: Known, job_id: str, policy: Policy, clock: Clock) -> Situation:
@@ -87,6 +94,7 @@ def look(jobs: JobsApi, known: Known, job_id: str, policy: Policy, clock: Clock)
         runs=tuple(runs.values()),
         last=_last(known, runs.values(), policy),
         usual=known.usual,
+        timetables=known.timetables,
         unseen=unseen,
     )
 

@@ -142,7 +142,7 @@ class Broken(io.RawIOBase):
     readinto = defect
 
 sys.stdin = io.TextIOWrapper(io.BufferedReader(Broken()))
-main(["data", "import", "-"])
+main(["replay", "--from", "-"])
 """
 """Mistakes of our own that nobody planned, with every secret of the settings in their text."""
 

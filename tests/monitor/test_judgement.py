@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -20,10 +20,20 @@ from monitor.history import schema, stats
 from monitor.history.engine import reading
 from monitor.judgement import Judgement, judge_for, load_facts
 from monitor.model import Execution, ExitStatus, Step
-from monitor.policy import GroupPolicy, Policy
+from monitor.policy import GroupPolicy, JobPolicy, Policy
+from monitor.schedule import Schedule
 
 T0 = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 POLICY = Policy(groups=(GroupPolicy("imports", ("full", "diff", "feed")), GroupPolicy("rest", ("x*",))))
+HOURLY = JobPolicy(schedule=Schedule(every=timedelta(hours=1)), max_duration=timedelta(minutes=40))
+SCHEDULED = Policy(
+    job=lambda job_id: HOURLY if job_id in {"full", "diff", "alone"} else JobPolicy(),
+    scheduled=("alone", "diff", "full"),
+    groups=(
+        GroupPolicy("imports", ("full", "diff", "feed"), order=("full", "diff", "feed"), finish_by=time(1)),
+        GroupPolicy("rest", ("x*",)),
+    ),
+)
 STEP = Step("load", execution_status="finished", exit_status=ExitStatus("OK", None, "ok"))
 
 
@@ -46,16 +56,22 @@ def run(
 
 
 def poll(
-    conn: Connection, minute: float, runs: list[Execution], before: float | None, instance: str = "i"
+    conn: Connection,
+    minute: float,
+    runs: list[Execution],
+    before: float | None,
+    instance: str = "i",
+    policy: Policy = POLICY,
 ) -> None:
     """What a poll does with what it read; before: the minute of the poll before, None in a new process."""
-    rules = judge_for(POLICY)
+    rules = judge_for(policy)
     mine = [replace(one, instance=instance) for one in runs]
     if before is None:
-        conn.info[instance] = Judgement(instance, POLICY)
+        conn.info[instance] = Judgement(instance, policy)
     judgement = conn.info[instance]
     history.store(conn, instance, mine, seen_at=at(minute), backfill=False, judge=rules)
     last = cursors.complete(conn, instance, seen_until=at(minute), at=at(minute), running=0, clock_skew=None)
+    cursors.cover(conn, instance, last.seen_until or at(minute - 60), at(minute))
     judgement.look(conn, now=at(minute), judged_until=last.seen_until, late=False)
     judgement.done()
 
@@ -221,15 +237,16 @@ NIGHTS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(night=NIGHTS, polls=st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True))
+@pytest.mark.parametrize("policy", [POLICY, SCHEDULED], ids=["no schedules", "schedules and an order"])
 def test_looking_at_what_changed_comes_to_what_looking_at_everything_does(
-    engine: Engine, night: list[Any], polls: list[int]
+    engine: Engine, night: list[Any], polls: list[int], policy: Policy
 ) -> None:
     before = None
     with engine.connect() as conn:
         for minute in sorted(polls):
             runs = list(as_seen(night, minute))
-            poll(conn, minute, runs, before, "little by little")
-            poll(conn, minute, runs, None, "all")
+            poll(conn, minute, runs, before, "little by little", policy)
+            poll(conn, minute, runs, None, "all", policy)
             before = minute
             assert told(conn, "little by little") == told(conn, "all")
         conn.rollback()

@@ -128,7 +128,7 @@ def test_what_is_not_set_is_not_shown(say: Say) -> None:
         ),
         pytest.param(
             f'{INSTANCE}{SECRET}[[jobs]]\nmatch = "*"\nseverity = {{ faild = "info" }}\n',
-            "jobs[0].severity.faild: there is no such condition; there are failed, overlap",
+            "jobs[0].severity: there is no condition faild; did you mean failed?",
             id="a condition nobody knows",
         ),
     ],
@@ -144,7 +144,7 @@ def test_what_would_not_work_is_a_problem(say: Say, text: str, problem: str) -> 
 
 
 def test_all_problems_are_told_at_once(say: Say) -> None:
-    text = f'{INSTANCE}client_secret_file = "gone"\n[[jobs]]\nmatch = "*"\nseverity = {{ late = "info" }}\n'
+    text = f'{INSTANCE}client_secret_file = "gone"\ncertificate = "gone"\n'
     code, lines = checked(say, f'{text}[[targets]]\nname = "ops"\nurl_file = "gone"\n')
     assert (code, len(lines)) == (1, 3)
 

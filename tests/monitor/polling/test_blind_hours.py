@@ -11,7 +11,11 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history.engine import reading
 from monitor.model import Outcome
+from monitor.settings.model import DetectionSettings
 from tests.monitor.conftest import Night
+
+CLOSE_TOGETHER = DetectionSettings(buffer=timedelta())
+"""Nobody minds that one follows the other at once."""
 
 
 def outcomes(app: App, job: str) -> list[Outcome]:
@@ -86,7 +90,7 @@ def test_a_run_that_began_after_the_wait_for_a_retry_ends_the_wait(night: Night)
 def test_a_run_that_began_during_the_poll_is_not_said_to_have_met_what_was_active_before(
     night: Night,
 ) -> None:
-    app = night.agent()
+    app = night.agent(detection=CLOSE_TOGETHER)
     night.turn(app)
     full = night.world.start("1-Akeneo-Full")
 
@@ -125,7 +129,7 @@ def test_what_did_meet_during_the_poll_is_told_by_the_next(night: Night) -> None
 
 
 def test_a_run_that_was_deleted_before_another_began_has_not_met_it(night: Night) -> None:
-    app = night.agent()
+    app = night.agent(detection=CLOSE_TOGETHER)
     night.turn(app)
     full = night.world.start("1-Akeneo-Full")
     night.turn(app)
@@ -142,7 +146,7 @@ def test_a_run_that_came_and_went_during_the_poll_met_what_is_seen_active_afterw
     night: Night,
     goes_on: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    app = night.agent()
+    app = night.agent(detection=CLOSE_TOGETHER)
     night.turn(app)
     full = night.world.start("1-Akeneo-Full")
     night.world.start("other")

@@ -198,3 +198,16 @@ def test_what_was_told_before_the_time_that_is_asked_for_is_left_out(state: Engi
     ]
     assert told == [("resolved", "1"), ("opened", "3"), ("resolved", "3")]
     assert done.span == Interval(NIGHT + 25 * MINUTE, NIGHT + 70 * MINUTE)
+
+
+def test_an_import_is_judged_by_what_an_agent_would_have_learned_of_it(state: Engine) -> None:
+    day = 24 * 60
+    runs = [run(number, day * number, day * number + 5) for number in range(30) if number != 25]
+    keep(state, runs)
+    with reading(state) as conn:
+        ours = of_state(conn, [Settings()], ["production"], since=None, until=None, notice=print)
+    theirs = of_runs(runs, [Settings()], since=None, until=None, notice=print)
+    for done in (ours, theirs):
+        (late,) = [one for one in done.alerts[0] if one.condition in {"late", "missed"} and one.over_at][:1]
+        assert late.severity == "warning"
+        assert NIGHT + 25 * day * MINUTE < late.at < NIGHT + 26 * day * MINUTE

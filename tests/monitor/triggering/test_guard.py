@@ -10,7 +10,7 @@ import pytest
 
 from monitor.model import Execution, ExitStatus, Outcome
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
-from monitor.schedule import Schedule
+from monitor.schedule import Schedule, Source, Timetable
 from monitor.triggering.guard import JUST_DUE, Kind, LastRun, Situation, judge
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -162,8 +162,14 @@ def test_what_runs_already_is_not_said_to_be_due_as_well() -> None:
 
 
 def test_an_instance_that_runs_no_schedules_has_nothing_due() -> None:
-    rules = policy(IMPORTS, due={"import-b": NOW + MINUTE})
-    assert judge(Situation("import-a", NOW, has_schedules=False), rules).objections == ()
+    rules = replace(policy(IMPORTS, due={"import-b": NOW + MINUTE}), is_sandbox=True)
+    assert judge(Situation("import-a", NOW), rules).objections == ()
+
+
+def test_slots_that_were_imported_or_learned_count_as_those_of_the_settings() -> None:
+    due = Timetable.of(Schedule(every=timedelta(days=1), at=(NOW + MINUTE).time()), Source.LEARNED)
+    found = judge(Situation("import-a", NOW, timetables={"import-b": due}), policy(IMPORTS)).objections
+    assert [(one.kind, one.job_id) for one in found] == [(Kind.DUE, "import-b")]
 
 
 def test_what_could_not_be_asked_speaks_against_a_start() -> None:

@@ -139,8 +139,8 @@ def test_the_history_knows_how_jobs_ended_and_how_long_they_take(engine: Engine)
         ]
         stats.expect(connection, usual)
     with reading(engine) as connection:
-        known = known_of(connection, "production", "a")
-        assert known_of(connection, "elsewhere", "a") == Known()
+        known = known_of(connection, "production", "a", Policy())
+        assert known_of(connection, "elsewhere", "a", Policy()) == Known()
     assert (known.last["b"].outcome, known.last["b"].ended) == (Outcome.OK, NOW + 2 * MINUTE)
     assert [run.id for run in known.active] == ["3"]
     assert known.usual == 3 * MINUTE
