@@ -5,6 +5,7 @@ What each kill met is not known beforehand, and is printed; that none of it lose
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -39,6 +40,8 @@ def environ(
     """Each message is about one incident, and waits for its log as long as it takes."""
     fast = environment(simulator.url, tmp_path / "state.sqlite", chat.url) | {
         "SFCC_MONITOR_STORM_THRESHOLD": "10000",
+        "SFCC_MONITOR_DETECTION__BUFFER": "0s",  # of failures and overlaps alone
+        "SFCC_MONITOR_DETECTION__SEVERITY": json.dumps(dict.fromkeys(("full_imports", "saturated"), "off")),
         "SFCC_MONITOR_LOG_WAIT": "10m",
         "SFCC_MONITOR_POLL_INTERVAL": "0.3s",
         "SFCC_MONITOR_GROUP_WAIT": "0.2s",

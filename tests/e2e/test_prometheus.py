@@ -169,7 +169,9 @@ def prometheus(agent: Agent, tmp_path: Path) -> Iterator[Prometheus]:
     directory = tmp_path / "prometheus"
     directory.mkdir()
     agent.start(
-        SFCC_MONITOR_JOBS=json.dumps([{"match": ORDERS, "every": "1h", "at": "00:00"}]),
+        SFCC_MONITOR_JOBS=json.dumps(
+            [{"match": ORDERS, "every": "1h", "at": "00:00", "severity": {"moved": "off", "stale": "off"}}]
+        ),
         SFCC_MONITOR_GROUP_WAIT="0s",
     )
     prometheus = Prometheus(agent.url.partition("//")[2], directory)

@@ -26,6 +26,8 @@ from alerts.model import Incident
 from alerts.schema import incidents, notifications, outbox
 from alerts.testing import RecordingNotifier
 from monitor.app import App
+from monitor.detect.inhibit import inhibited_by
+from monitor.detect.watching import WATCHING
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import stats
@@ -167,7 +169,9 @@ class Watch:
     def _kept(self) -> Kept:
         with reading(self.app.engine) as connection:
             cursor = cursors.load(connection, INSTANCE)
-            latest = select(func.count(), func.max(incidents.c.updated_at), func.count(incidents.c.ends_at))
+            latest = select(
+                func.count(), func.max(incidents.c.updated_at), func.count(incidents.c.ends_at)
+            ).where(incidents.c.condition.not_in(WATCHING))
             return Kept(
                 cursor.seen_until,
                 cursor.last_success_at,
@@ -202,7 +206,10 @@ class End:
     @classmethod
     def of(cls, app: App) -> End:
         with reading(app.engine) as connection:
-            rows = connection.execute(select(incidents)).mappings()
+            # That it was blind for hours is about the agent, not about the week.
+            rows = connection.execute(
+                select(incidents).where(incidents.c.condition.not_in(WATCHING))
+            ).mappings()
             runs = list(history.search(connection, limit=1_000_000))
             return cls(
                 incidents=Counter(incident_end(codec.incident(row)) for row in rows),
@@ -238,7 +245,7 @@ def incident_end(one: Incident) -> tuple[object, ...]:
         tuple(one.evidence.get("recovered_by", ())),
         frozenset(one.causes),
         one.count,
-        one.quiet,
+        None if inhibited_by(one.quiet) else one.quiet,  # it may have been told before the other came
     )
 
 
