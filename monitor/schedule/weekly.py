@@ -47,6 +47,7 @@ def weekly(walls: Sequence[datetime], timezone: str) -> tuple[Schedule, ...] | s
     times: list[_Time] = []
     explained: set[datetime] = set()
     others: list[Mapping[datetime, date]] = []
+    other_days: list[Mapping[datetime, date]] = []
     for low, members in clusters:
         found = _recurring(low, members, walls[-1])
         if found is None:
@@ -54,7 +55,7 @@ def weekly(walls: Sequence[datetime], timezone: str) -> tuple[Schedule, ...] | s
         else:
             times.append(found)
             explained |= {at for at, day in members.items() if day.weekday() in found.weekdays}
-            others += _other_days(members, found.weekdays)
+            other_days += _other_days(members, found.weekdays)
     if not times:
         return f"no time of day was kept on {DAYS} days with a weekend, or in {WEEKS} weeks running"
     since = max(one.since for one in times)
@@ -62,7 +63,8 @@ def weekly(walls: Sequence[datetime], timezone: str) -> tuple[Schedule, ...] | s
     strange = [at for at in after if at not in explained]
     if len(strange) > len(after) // 10:
         return f"{len(strange)} of the last {len(after)} starts are at other times"
-    if any(sum(at.date() > since for at in some) > 1 for some in others):
+    is_back = any(sum(at.date() > since for at in some) > 1 for some in others)
+    if is_back or any(len(some) > 1 and max(some).date() > since for some in other_days):
         return "more times are coming back, and not often enough yet"
     return tuple(_schedules(times, timezone))
 

@@ -12,7 +12,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import fleet, help, history, idle, ingest, log, poll, replay, scrape, start  # noqa: A004 - a part's name
+from tests.bench import (
+    fleet,
+    help,  # noqa: A004 - a part's name
+    history,
+    idle,
+    ingest,
+    judging,
+    log,
+    poll,
+    replay,
+    scrape,
+    start,
+)
 from tests.bench.measure import Figures, Result, once, steady_work
 from tests.bench.report import Noise, page, row
 
@@ -27,6 +39,7 @@ PARTS: dict[str, tuple[Callable[[int], Result], int]] = {
     "idle": (idle.compare, 3),
     "start": (start.compare, 5),
     "help": (help.compare, 20),
+    "judging": (judging.compare, 10),
     "replay": (replay.compare, 3),
     "fleet": (fleet.compare, 3),
 }

@@ -1,7 +1,7 @@
 """What detection costs in a poll of an instance with 5,000 jobs, against one with 50: the same news in each.
 
 Twenty runs have ended since the last poll, of twenty jobs that all have slots; ten jobs are one group.
-The state is SQLite, its history thirty runs for each job; storing the news is not counted.
+The state is SQLite, its history twenty daily runs of each job; storing the news is not counted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor.history import cursor as cursors
@@ -25,9 +25,11 @@ from tests.bench.world import MINUTE, START
 
 MANY = 5000
 FEW = 50
-RUNS = 30
-LONGER = 60
+RUNS = 20
+LONGER = 40
 NEWS = 20
+TURNS = 10
+DAY = timedelta(days=1)
 WARM_UP = 3
 AIM = 1.5
 WHY = """
@@ -44,15 +46,18 @@ class Instance:
     def __init__(self, path: Path, jobs: int, runs: int) -> None:
         self._engine = open_state(f"sqlite:///{path}")
         prepare(self._engine)
-        hourly = JobPolicy(schedule=Schedule(every=timedelta(hours=1)), schedule_source="configured")
+        daily = [
+            JobPolicy(schedule=Schedule(every=DAY, at=_slot(turn).time()), schedule_source="configured")
+            for turn in range(TURNS)
+        ]
         groups = (GroupPolicy("group", ("job-000*",)),)
-        self._policy = Policy(job=lambda _: hourly, groups=groups)
+        self._policy = Policy(job=lambda job_id: daily[_turn(job_id)], groups=groups)
         self._jobs = [f"job-{number:04}" for number in range(jobs)]
         self._now = START
         self._minute = 0
         self._judgement = Judgement("i", self._policy)
         self._store(
-            [self._run(job, -hour) for job in self._jobs for hour in range(1, runs + 1)], backfill=True
+            [self._run(job, number) for job in self._jobs for number in range(1, runs + 1)], backfill=True
         )
         self.first = self.look()
 
@@ -85,13 +90,12 @@ class Instance:
             rules = judge_for(self._policy)
             history.store(connection, "i", runs, seen_at=self._now, backfill=backfill, judge=rules)
 
-    def _run(self, job: str, hour: int) -> Execution:
-        """Of some minutes, and ended just now where it is none of an earlier hour."""
-        number = int(job[-4:])
-        takes = timedelta(seconds=100 + (number + hour) % 40)
-        start = self._now - takes - timedelta(seconds=5) + timedelta(hours=hour)
-        if hour:  # in a group they come one after the other
-            start -= timedelta(minutes=number * 7 % 60)
+    def _run(self, job: str, day: int) -> Execution:
+        """Of some minutes, so many days ago at its slot; one by hand that ended just now, for none."""
+        takes = timedelta(seconds=100 + (int(job[-4:]) + day) % 40)
+        start = self._now - takes - timedelta(seconds=5)
+        if day:
+            start = _slot(_turn(job)) - day * DAY
         return Execution(
             "i",
             job,
@@ -101,9 +105,20 @@ class Instance:
             start_time=start,
             end_time=start + takes,
             duration=takes,
+            user_login=None if day else "jdoe",
             steps=(),
             version="1",
         )
+
+
+def _turn(job: str) -> int:
+    """Those of the group come one after the other."""
+    return int(job[-4:]) % TURNS
+
+
+def _slot(turn: int) -> datetime:
+    """The next one."""
+    return START.replace(second=0, microsecond=0) + timedelta(hours=12, minutes=7 * turn)
 
 
 def compare(repeats: int) -> Result:
