@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ def init(ctx: click.Context, /, file: Path, force: bool, no_check: bool, **given
     if no_check:
         say(f"next: sfcc-job-monitor --config {file} check")
         return
-    ctx.exit(_try(ctx, file))
+    code = _try(ctx, file)
+    if code == 0:
+        _look_back(file)
+    ctx.exit(code)
 
 
 def _answers(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,3 +256,43 @@ def _try(ctx: click.Context, file: Path) -> int:
     except click.exceptions.Exit as left:
         return left.exit_code
     return 0
+
+
+def _look_back(file: Path) -> None:
+    """What these settings would have sent of the history that the platform still has.
+
+    Read into a state of its own, which is gone afterwards: the first start of the agent finds its own empty.
+    """
+    from monitor.app import App
+    from monitor.cli.gapline import GapLine
+    from monitor.history.engine import reading
+    from monitor.replay import of_state
+    from monitor.replay.digest import sentence, span_text
+    from monitor.settings import load
+
+    say("reading the history that is there (Ctrl-C leaves it out) …")
+    with tempfile.TemporaryDirectory(prefix="sfcc-job-monitor-") as folder:
+        loaded = load(str(file), os.environ, Path.cwd()).settings
+        settings = loaded.model_copy(update={"state": f"sqlite:///{folder}/state.sqlite"})
+        line = GapLine()
+        app = App(settings, notifiers={}, report=line)
+        try:
+            results = app.poll_all()
+            line.clear()
+            with reading(app.engine) as connection:
+                names = [one.instance for one in results if one.complete]
+                done = of_state(
+                    connection, [settings], names, since=None, until=None, notice=lambda _text: None
+                )
+        except KeyboardInterrupt:
+            line.clear()
+            return
+        finally:
+            app.engine.dispose()
+    for one in results:
+        if not one.complete:
+            say(f"{one.instance}: its history could not be read: {one.message}")
+    if done.span is not None:
+        span = span_text(*done.span, until_now=True)
+        say(sentence(done.alerts[0], span, settings.storm_threshold))
+    say(f"next: sfcc-job-monitor --config {file} run")

@@ -130,6 +130,7 @@ def test_what_it_wrote_is_tried_at_once(say: Say, may_search: bool, code: int) -
     assert said.code == code
     assert ("/job_execution_search" in said.out) is not may_search
     assert FILE.exists(), "it is written also where something is missing yet"
+    assert (" would have sent " in said.err) is may_search, said.err
 
 
 def test_at_a_terminal_it_asks_again_until_the_answer_will_do(bare: Path) -> None:

@@ -107,7 +107,9 @@ def test_an_empty_history_decides_nothing(facts: Tell) -> None:
 
 
 def test_every_condition_of_the_table_answers_with_its_own_name(facts: Tell) -> None:
-    look = facts("1-full 02:00-02:10 failed, 2-differential 02:05-02:20, shop@A 03:00-03:05, shop@B 03:00-03:06")
+    look = facts(
+        "1-full 02:00-02:10 failed, 2-differential 02:05-02:20, shop@A 03:00-03:05, shop@B 03:00-03:06"
+    )
     group = GroupPolicy("imports", ("1-*", "2-*"), order=("1-*", "2-*"), finish_by=time(6))
     for name, detect in CONDITIONS.items():
         decisions = tuple(detect(look, Policy(groups=(group,))))

@@ -11,7 +11,7 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history.engine import reading
 from monitor.model import Outcome
-from monitor.settings.model import DetectionSettings
+from monitor.settings.thresholds import DetectionSettings
 from tests.monitor.conftest import Night
 
 CLOSE_TOGETHER = DetectionSettings(buffer=timedelta())

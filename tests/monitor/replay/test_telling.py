@@ -115,6 +115,9 @@ def test_a_condition_that_is_switched_off_for_a_job_is_not_told() -> None:
 def test_what_began_later_than_the_end_is_not_known() -> None:
     night = "feed 02:00-02:10 failed, prices 03:00-03:30 failed, stock 05:00-05:10 failed"
     assert said(alerts(night, until="03:15"), "failed") == ["02:10:00 opened failed feed"]
+    known = facts_of(past(night, "03:15"))
+    words = {run.job_id: run.execution_status for runs_of in known.runs.values() for run in runs_of}
+    assert words == {"feed": "finished", "prices": "running"}
 
 
 def test_a_history_without_runs_says_nothing() -> None:
