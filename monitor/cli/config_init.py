@@ -253,8 +253,8 @@ def _try(ctx: click.Context, file: Path) -> int:
     ctx.find_root().obj = str(file)
     try:
         ctx.invoke(check)
-    except click.exceptions.Exit as left:
-        return left.exit_code
+    except SystemExit as left:  # as that command ends
+        return int(left.code or 0)
     return 0
 
 
