@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from monitor.simulator import Simulator, World
 from tests.e2e.harness import Agent, Chat, environment, until
@@ -59,13 +61,13 @@ def test_the_second_one_takes_over_when_the_first_ends(
 
 
 def test_one_that_was_frozen_finds_another_in_its_place_and_stands_by(
-    world: World, agent: Agent, second: Agent, chat: Chat
+    world: World, agent: Agent, second: Agent, chat: Chat, environ: dict[str, str]
 ) -> None:
     """It is not gone, only silent: the other one waits until the lease has run out."""
     agent.start()
     agent.wait_polls()
     second.start()
-    agent.signal(signal.SIGSTOP)
+    until("frozen", lambda: is_frozen_between_two_transactions(agent, environ["SFCC_MONITOR_STATE"]))
     world.start("import").finish(code="ERROR")
     chat.wait(1)
     agent.signal(signal.SIGCONT)
@@ -75,3 +77,23 @@ def test_one_that_was_frozen_finds_another_in_its_place_and_stands_by(
     second.wait_polls(3)
     assert len(chat.messages) == 2
     assert agent.stop() == 0
+
+
+def is_frozen_between_two_transactions(agent: Agent, state: str) -> bool:
+    """Amid one its locks would hold up everybody on the state until the database gives the session up."""
+    agent.signal(signal.SIGSTOP)
+    engine = create_engine(state, connect_args={"timeout": 0.1} if state.startswith("sqlite") else {})
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                for table in ("leases", "cursors"):
+                    connection.exec_driver_sql(f"SELECT * FROM {table} FOR UPDATE NOWAIT")
+            connection.rollback()
+    except OperationalError:
+        agent.signal(signal.SIGCONT)
+        return False
+    finally:
+        engine.dispose()
+    return True

@@ -34,11 +34,12 @@ def moved(facts: Facts, policy: Policy) -> Iterator[Decision]:
     jobs = [*expected(facts, policy)]
     judged = [one for one in jobs if one.unjudged is None]
     together = [*_together(judged)]
+    shift_of = {id(move): shift for shift in together for _, move in shift.moves}
     for one in jobs:
         if one.unjudged is not None:
             yield one.decision(CONDITION, *one.unjudged)
         else:
-            yield from _of_job(one, together)
+            yield from _of_job(one, shift_of)
     for shift in together:
         if shift.closes is None or facts.is_news(shift.closes, shift.runs):
             yield _of_instance(shift, facts.with_slots or len(judged), facts, policy)
@@ -70,9 +71,6 @@ class _Shift:
         for _, move in self.moves:
             yield from _runs(move)
 
-    def has(self, job_id: str, move: Move) -> bool:
-        return any(one.job_id == job_id and other is move for one, other in self.moves)
-
 
 def _together(jobs: Iterable[Expected]) -> Iterator[_Shift]:
     alike: defaultdict[timedelta, list[tuple[Expected, Move]]] = defaultdict(list)
@@ -87,13 +85,15 @@ def _shifts(moves: Sequence[tuple[Expected, Move]]) -> Iterator[_Shift]:
     """moves: off alike, in the order in which they opened."""
     going: list[tuple[Expected, Move]] = []
     opens: datetime | None = None
+    last = END_OF_TIME  # of all that go on, the last to close
     for one, move in moves:
-        if opens is not None and _closes(going) <= move.opens:
-            yield _Shift(tuple(going), opens, _closes(going))
+        if opens is not None and last <= move.opens:
+            yield _Shift(tuple(going), opens, last)
             going, opens = [], None
         if opens is None:
             going = [other for other in going if (other[1].closes or END_OF_TIME) > move.opens]
         going.append((one, move))
+        last = _closes(going) if opens is None else max(last, move.closes or END_OF_TIME)
         if opens is None and len({other.job_id for other, _ in going}) >= MANY:
             opens = move.opens
     if opens is not None:
@@ -105,11 +105,12 @@ def _closes(moves: Iterable[tuple[Expected, Move]]) -> datetime:
     return max(move.closes or END_OF_TIME for _, move in moves)
 
 
-def _of_job(one: Expected, together: Sequence[_Shift]) -> Iterator[Decision]:
+def _of_job(one: Expected, shift_of: Mapping[int, _Shift]) -> Iterator[Decision]:
+    """shift_of: by the move itself, which shift of the instance it is part of."""
     holds = False
     reason = "runs meet their slots" if one.fills.starts else "the schedule started no run that is known"
     for move in one.fills.moves:
-        shift = next((some for some in together if some.has(one.job_id, move)), None)
+        shift = shift_of.get(id(move))
         if shift is not None:
             reason = f"off by {_signed(shift.offset)} as other jobs are: told once for the instance"
             if shift.opens <= move.opens:
