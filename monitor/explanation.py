@@ -34,6 +34,7 @@ _WIDEST = max(len(name) for name in CONDITIONS)
 _QUIET = {
     "first_read": "it was found by the first read, which announces nothing",
     "known": "all of it was told before",
+    "awaited": "a run is under way, and within its limit",
 }
 """Why nobody is told, for people."""
 

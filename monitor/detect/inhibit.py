@@ -22,6 +22,9 @@ from monitor.policy import Policy
 
 _INHIBITED = "inhibited by "
 
+AWAITED = "awaited"
+"""Why nobody is told of what a run may yet settle, as long as that is within its limit."""
+
 ABSENCE = ("late", "missed", "site_missing", "stale", "deadline", "moved", "unexpected")
 
 
@@ -109,13 +112,15 @@ class Inhibitors:
         }
 
     def hiding(self, decision: Decision, seen_until: datetime) -> str:
-        """The condition that hides it: of what is over, as it ended; of what holds, now. Else empty."""
+        """The condition that hides it, or AWAITED: of what is over, as it ended; of what holds, now."""
         if decision.finding is None:
             return ""
         if decision.state is not State.OVER:
-            return next((one.by for one in self._over(decision, seen_until) if seen_until < one.end), "")
+            by = next((one.by for one in self._over(decision, seen_until) if seen_until < one.end), "")
+            return by or (AWAITED if any(_awaited(decision, seen_until)) else "")
         # What ends together was one thing; and what takes over begins where the other one ends.
-        return next((one.by for one in self._over(decision, _closes(decision))), "")
+        by = next((one.by for one in self._over(decision, _closes(decision))), "")
+        return by or (AWAITED if decision.awaits and self.told_at(decision) is None else "")
 
     def told_at(self, decision: Decision) -> datetime | None:
         """When somebody who always looks is told of it: as it opens, or as what hides it ends; None where
@@ -123,7 +128,10 @@ class Inhibitors:
         if decision.finding is None or decision.finding.quiet is not None:
             return None
         opens = at = _opens(decision)
-        while later := [one.end for one in self._over(decision, at) if at < one.end]:
+        while later := [
+            *(one.end for one in self._over(decision, at) if at < one.end),
+            *_awaited(decision, at),
+        ]:
             at = max(later)
         return at if at == opens or at < _closes(decision) else None
 
@@ -158,8 +166,15 @@ _HIDDEN_BY = {
 def _hidden(decision: Decision, by: str) -> Decision:
     if not by or decision.finding is None:
         return decision
+    if by == AWAITED:
+        return replace(decision, finding=replace(decision.finding, quiet=decision.finding.quiet or by))
     quiet = decision.finding.quiet or f"{_INHIBITED}{by}"
     return replace(decision, inhibited_by=by, finding=replace(decision.finding, quiet=quiet))
+
+
+def _awaited(decision: Decision, at: datetime) -> Iterator[datetime]:
+    """Until when it waits at that instant for runs that are under way."""
+    return (one.end for one in decision.awaits if one.start <= at < one.end)
 
 
 def _names(decision: Decision, relation: Relation) -> Sequence[str]:

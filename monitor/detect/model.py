@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from alerts.model import Finding, Json
+from alerts.model import Finding, Json, Severity
 from monitor.model import Execution, Interval, RunId, Series
 from monitor.policy import Policy
 from monitor.schedule import Timetable
@@ -158,6 +158,14 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # not enough is known to say
 
 
+class Rung(NamedTuple):
+    """How bad a finding was from an instant on, and what was said of it then."""
+
+    known: datetime
+    severity: Severity
+    summary: str
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One look at one subject: what was decided, why, and the numbers that decided it.
@@ -172,6 +180,8 @@ class Decision:
     look_again: when time alone may change the decision, though nothing happens; None when it cannot.
     executions: ids of the runs that decided it, for `replay` and `explain`.
     inhibited_by: the condition that keeps it quiet.
+    awaits: when runs are under way that may yet settle it: nobody is told of it first while one of them is.
+    ladder: of a finding that grew worse, what it was from when on, the first one first; else empty.
     """
 
     condition: str
@@ -186,3 +196,5 @@ class Decision:
     look_again: datetime | None = None
     executions: tuple[str, ...] = ()
     inhibited_by: str = ""
+    awaits: tuple[Interval, ...] = ()
+    ladder: tuple[Rung, ...] = ()

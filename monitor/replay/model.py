@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -29,13 +29,22 @@ class Past:
     was_watched: bool = False
 
 
+class Step(NamedTuple):
+    """What was said of an alert that grew worse, and by which poll."""
+
+    at: datetime
+    severity: Severity
+    summary: str
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One thing that would have been said, and that it is over.
 
     at, over_at: the polls that would have said so; over_at is None while it holds, and equal to `at` for what
     began and ended between two polls. jobs: all involved; job_id: empty for an instance's, for a pair the
-    later starter. resolution: how it ended, where that is known.
+    later starter. severity, summary: at its worst. resolution: how it ended, where that is known.
+    steps: of one that grew worse, what it was by when, the first one `at`; else empty.
     """
 
     at: datetime
@@ -50,6 +59,7 @@ class Alert:
     summary: str
     over_at: datetime | None = None
     resolution: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 class Action(StrEnum):
@@ -66,10 +76,14 @@ class Line(NamedTuple):
 
 
 def lines_of(alerts: Iterable[Alert], since: datetime | None = None) -> list[Line]:
-    """In the order of time; only what would have been said from `since` on."""
+    """In the order of time; only what would have been said from `since` on.
+
+    What grew worse is `opened` again, with the same `since`; it is resolved once.
+    """
     found: list[Line] = []
     for one in alerts:
-        found.append(Line(one.at, Action.OPENED, one))
+        for at, severity, summary in one.steps or [Step(one.at, one.severity, one.summary)]:
+            found.append(Line(at, Action.OPENED, replace(one, severity=severity, summary=summary)))
         if one.over_at is not None:
             found.append(Line(one.over_at, Action.RESOLVED, one))
     return sorted((line for line in found if since is None or line.at >= since), key=_order)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from itertools import chain
+from itertools import chain, zip_longest
 
 from monitor.detect import CONDITIONS, severity
 from monitor.detect.hindsight import looked
@@ -21,7 +21,7 @@ from monitor.detect.model import Decision, Facts, State
 from monitor.detect.streak import END_OF_TIME
 from monitor.model import Execution, Interval, Series
 from monitor.policy import Policy
-from monitor.replay.model import Alert, Past
+from monitor.replay.model import Alert, Past, Step
 from monitor.schedule import Timetable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +97,19 @@ def _alert(decision: Decision, told_at: datetime | None, every: timedelta) -> Al
         finding.summary,
         None if over is None else max(at, poll_at(over, every)),
         finding.resolution,
+        tuple(_steps(decision, at, every)),
     )
+
+
+def _steps(decision: Decision, told_at: datetime, every: timedelta) -> Iterator[Step]:
+    """What had come about by the same poll is told as the worst of it."""
+    ladder = [
+        Step(max(told_at, poll_at(rung.known, every)), rung.severity, rung.summary)
+        for rung in decision.ladder
+    ]
+    for one, worse in zip_longest(ladder, ladder[1:]):
+        if worse is None or one.at < worse.at:
+            yield one
 
 
 def _by_series(past: Past) -> dict[Series, tuple[Execution, ...]]:

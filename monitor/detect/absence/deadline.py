@@ -1,8 +1,8 @@
 """`deadline`: what has to be done by a time of day will not be, or was not. Of a job, or of a group.
 
 A warning as soon as what is left no longer fits into the time that is left; critical once the time has
-passed. That is one finding whose severity rises: in a look back it has the worst it ever had. It is over
-when all is done, or when the next day with work begins.
+passed. That is one finding whose severity rises: a look back has both. It is over when all is done, or when
+the next day with work begins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from alerts.model import EndsBy, Finding, Json, Severity
 from monitor.detect.absence.duty import Duty, Roster
 from monitor.detect.absence.successes import Job
-from monitor.detect.model import Decision, Facts, State
+from monitor.detect.model import Decision, Facts, Rung, State
 from monitor.detect.severity import severity
 from monitor.detect.subject import is_judged
 from monitor.detect.together.groups import is_member
@@ -92,7 +92,15 @@ class _Look:
             opens=opens,
             closes=closes,
             look_again=None if closes is not None else passed if seen < passed else duty.closes_at,
+            ladder=self._ladder(finding, opens, passed),
         )
+
+    def _ladder(self, finding: Finding, opens: datetime, passed: datetime) -> tuple[Rung, ...]:
+        warning = severity(CONDITION, Severity.WARNING, self.settings, self.roster.policy)
+        if opens >= passed or finding.severity == warning:
+            return ()
+        before = f"{finding.name} will not be done by {self._time()}."
+        return Rung(opens, warning, before), Rung(passed, finding.severity, finding.summary)
 
     def _well(self, duty: Duty) -> Decision:
         seen = self.facts.seen_until
@@ -178,6 +186,7 @@ class _Look:
         opens: datetime | None = None,
         closes: datetime | None = None,
         look_again: datetime | None = None,
+        ladder: tuple[Rung, ...] = (),
     ) -> Decision:
         return Decision(
             *(CONDITION, tuple(job.job_id for job in self.roster.jobs), state, reason),
@@ -187,4 +196,5 @@ class _Look:
             closes=closes,
             look_again=look_again,
             executions=tuple((numbers or {}).get("executions", ())),
+            ladder=ladder,
         )

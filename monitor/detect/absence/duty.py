@@ -1,8 +1,8 @@
 """What has to be done by a time of day, and the first instant at which it is known not to be. Pure.
 
 Knows jobs, days and usual durations; no words and no severities. A day's work are the jobs that have a slot
-since the deadline before; of jobs without slots those that went well the day before. A good run counts for
-the deadline after its start.
+since the deadline before; of jobs without slots those that went well the day before, and a single job from
+its first run on. A good run counts for the deadline after its start.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Roster:
             tables = self._timetables
             return [job for job in self.jobs if _has_any(tables.get(job.job_id, NO_TIMETABLE), since, at)]
         if len(self.jobs) == 1:
-            return list(self.jobs)
+            return [job for job in self.jobs if job.has_begun(at)]
         return [job for job in self.jobs if job.went_well(since - timedelta(days=1), since)]
 
     def _duty(self, since: datetime, day: Day, closes_at: datetime) -> Duty:

@@ -8,12 +8,13 @@ nothing, and so ends nothing either.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from alerts.model import EndsBy, Finding, Json, Severity
 from monitor.detect.absence.ledger import Cause, Gap
 from monitor.detect.absence.subject import Expected, expected, occurrence
 from monitor.detect.classify import trigger
-from monitor.detect.model import Decision, Facts, State
+from monitor.detect.model import Decision, Facts, Rung, State
 from monitor.detect.words import called, said, span, times
 from monitor.model import Trigger
 from monitor.policy import Policy
@@ -58,7 +59,23 @@ def _decision(one: Expected, gap: Gap) -> Decision:
         closes=gap.closes if over else None,
         look_again=None if over else gap.closes or one.look_again,
         executions=(gap.ended_by.id,) if gap.ended_by and over else (),
+        ladder=_ladder(one, gap),
     )
+
+
+def _ladder(one: Expected, gap: Gap) -> tuple[Rung, ...]:
+    """What was said of it as its slots went by, as far as that grew worse."""
+    worst = one.severity(CONDITION, _loudness(gap))
+    found: list[Rung] = []
+    for number, empty in enumerate(gap.empty, start=1):
+        then = replace(gap, empty=gap.empty[:number])
+        severity = one.severity(CONDITION, _loudness(then))
+        is_worst = severity is worst
+        if not found or severity is not found[-1].severity:
+            found.append(Rung(empty.known, severity, _summary(one, gap if is_worst else then)))
+        if is_worst:
+            break
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _quiet(one: Expected) -> Decision:

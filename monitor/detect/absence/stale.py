@@ -1,8 +1,8 @@
 """`stale`: no run of a job ended well for too long, whatever the reason. The net under all other conditions.
 
 How long is too long the settings say; else the schedule: two slots may go by after that of the last good
-run. Counted from there, or from where reading began. It waits while a run is within its limit, and once
-open it stays so until a run ends well.
+run. Counted from there, or from where reading began. It waits while a run is within its limit, also where
+another condition was told in its place up to then; and once told it stays until a run ends well.
 """
 
 from __future__ import annotations
@@ -175,7 +175,16 @@ class _Look:
         started = f"last good run {_last(gap, seen)}"
         if gap.opens <= seen:
             finding = self._finding(gap, None)
-            return self._decision(State.HOLDS, started, numbers, finding=finding, opens=gap.opens)
+            awaits = tuple(self.job.within_limits(gap.opens, seen))
+            return self._decision(
+                State.HOLDS,
+                started,
+                numbers,
+                finding=finding,
+                opens=gap.opens,
+                look_again=min((one.end for one in awaits if one.end > seen), default=None),
+                awaits=awaits,
+            )
         if gap.due <= seen and gap.opens > gap.due + self.job.policy.absence_lag:
             reason = f"{started}; a run is within its limit until {moment(gap.opens, seen)}"
             return self._decision(State.WAITING, reason, numbers, opens=gap.opens, look_again=gap.opens)
@@ -192,6 +201,7 @@ class _Look:
             finding=self._finding(gap, success),
             opens=gap.opens,
             closes=success.ended,
+            awaits=tuple(self.job.within_limits(gap.opens, success.ended)),
         )
 
     def _finding(self, gap: Gap, success: Success | None) -> Finding:
@@ -252,9 +262,11 @@ class _Look:
         opens: datetime | None = None,
         closes: datetime | None = None,
         look_again: datetime | None = None,
+        awaits: tuple[Interval, ...] = (),
     ) -> Decision:
         return Decision(
             *(CONDITION, (self.job.job_id,), state, reason),
+            awaits=awaits,
             numbers=numbers or {},
             finding=finding,
             opens=opens,

@@ -69,6 +69,10 @@ class Job:
         first = next(self.successes_after(start), None)
         return first is not None and first.ended <= end
 
+    def has_begun(self, at: datetime) -> bool:
+        """Whether any run had by then."""
+        return bool(self.stays) and self.stays[0][0].start <= at
+
     def stays_between(self, start: datetime, end: datetime) -> list[Stay]:
         """Those that began in (start, end]."""
         first, last = (bisect_right(self.stays, at, key=lambda one: one[0].start) for at in (start, end))
@@ -97,6 +101,13 @@ class Job:
             gone = stay.start + self._limit(stay.run, subject)
             at = max(at, gone if stay.end is None else min(stay.end, gone))
         return at
+
+    def within_limits(self, start: datetime, end: datetime) -> Iterator[Interval]:
+        """When each run begun in (start, end] was, or is, under way and within its limit."""
+        first, last = (bisect_right(self.stays, at, key=lambda one: one[0].start) for at in (start, end))
+        for stay, subject in islice(self.stays, first, last):
+            gone = stay.start + self._limit(stay.run, subject)
+            yield Interval(stay.start, gone if stay.end is None else min(stay.end, gone))
 
     def _limit(self, run: Execution, subject: Subject) -> timedelta:
         usual = subject.usual(run)

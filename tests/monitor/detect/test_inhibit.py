@@ -16,6 +16,7 @@ from alerts.model import EventKind, Finding, Incident, Severity
 from monitor.detect import CONDITIONS, findings, judge
 from monitor.detect.inhibit import RULES, Inhibitors, inhibited_by, quietened, switched_off
 from monitor.detect.model import Decision, Facts, State
+from monitor.model import Interval
 from monitor.policy import JobPolicy, Policy
 from monitor.settings.thresholds import CONDITION_NAMES
 
@@ -160,6 +161,32 @@ def test_one_inhibitor_after_the_other_hides_without_a_gap(taken: Take, at: At) 
     assert Inhibitors([stale, *others[::2]]).told_at(stale) == at("03:00")
     blind = [taken("blind of all 03:00-05:00"), taken("late of a 02:00-03:00")]
     assert Inhibitors([stale, *blind, others[2]]).told_at(stale) == at("06:00")
+
+
+@pytest.mark.parametrize(
+    ("stale", "by", "now", "quiet", "told"),
+    [
+        pytest.param("02:00-?", "01:00-03:00", "03:10", None, "03:00", id="nothing is awaited"),
+        pytest.param("02:00-?", "01:00-05:00", "05:10", "awaited", "05:30", id="a run is under way"),
+        pytest.param("02:00-?", "01:00-05:00", "05:30", None, "05:30", id="it took too long"),
+        pytest.param("02:00-05:20", "01:00-05:00", "06:00", "awaited", None, id="it settled the matter"),
+        pytest.param("02:00-05:40", "01:00-05:00", "06:00", None, "05:30", id="too late"),
+        pytest.param("05:10-?", "05:20-05:25", "06:00", None, "05:30", id="begun before it opened"),
+        pytest.param("04:50-?", "06:00-?", "05:10", "awaited", "04:50", id="told before it began"),
+    ],
+)
+def test_what_a_run_may_yet_settle_is_not_told_first_while_it_is_within_its_limit(
+    taken: Take, at: At, stale: str, by: str, now: str, quiet: str | None, told: str | None
+) -> None:
+    awaits = (Interval(at("05:00"), at("05:30")),)
+    decisions = [
+        replace(taken(f"stale of a {stale}"), awaits=awaits),
+        taken(f"late of a {by}"),
+    ]
+    (found, _) = quietened(decisions, Policy(), at(now))
+    assert found.finding is not None
+    assert found.finding.quiet == quiet
+    assert Inhibitors(decisions).told_at(decisions[0]) == (told and at(told))
 
 
 def test_a_restart_hides_what_it_began_with_though_nobody_could_know(taken: Take, at: At) -> None:

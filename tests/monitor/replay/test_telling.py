@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.model import Severity
 from monitor.model import Execution, ExitStatus, Interval
 from monitor.policy import JobPolicy, Policy
 from monitor.replay.model import Alert, Past, document, lines_of
 from monitor.replay.telling import facts_of, judged_by, poll_at, told
+from monitor.schedule import Schedule, Timetable
 from tests.monitor.detect.conftest import NIGHT, clock, runs
 
 MINUTE = timedelta(minutes=1)
@@ -32,8 +35,9 @@ def alerts(
     policy: Policy = GROUPED,
     every: timedelta = MINUTE,
     until: str = "12:00",
+    timetables: Mapping[str, Timetable] = MappingProxyType({}),
 ) -> list[Alert]:
-    return told(judged_by(facts_of(past(told_as, until)), policy, {}), policy, every)
+    return told(judged_by(facts_of(past(told_as, until)), policy, timetables), policy, every)
 
 
 def said(found: Iterable[Alert], *conditions: str) -> list[str]:
@@ -99,6 +103,28 @@ def test_a_pair_is_told_at_its_later_starter_with_both_runs() -> None:
     assert (one.job_id, one.jobs) == ("akeneo-differential", ("akeneo-differential", "akeneo-full"))
     assert set(one.executions) == {"1", "2"}
     assert (one.at, one.over_at) == (clock("03:00"), clock("03:10"))
+
+
+def test_what_grew_worse_is_opened_again_and_resolved_once() -> None:
+    hourly = {"feed": Timetable.of(Schedule(cron="0 * * * *"))}
+    night = "feed 00:00-00:10, feed 01:00-01:10, feed 02:00-06:20, feed 07:00-07:10"
+    found = alerts(night, timetables=hourly, until="07:30")
+    lines = [line for line in lines_of(found) if line.alert.condition == "missed"]
+    assert [f"{line.at:%H:%M} {line.action} {line.alert.severity}" for line in lines] == [
+        "04:01 opened info",
+        "06:01 opened warning",
+        "07:01 resolved warning",
+    ]
+    assert {line.alert.since for line in lines} == {clock("03:00")}
+    assert "1 slot" not in lines[1].alert.summary
+
+
+def test_what_grew_worse_between_two_polls_is_told_as_the_worst_of_it() -> None:
+    hourly = {"feed": Timetable.of(Schedule(cron="0 * * * *"))}
+    night = "feed 00:00-00:10, feed 01:00-01:10, feed 02:00-06:20"
+    found = alerts(night, timetables=hourly, every=7 * 60 * MINUTE, until="06:50")
+    (line,) = [line for line in lines_of(found) if line.alert.condition == "missed"]
+    assert (line.at, line.alert.severity) == (clock("09:00"), Severity.WARNING)
 
 
 def test_what_a_first_read_found_is_told_like_anything_else() -> None:
@@ -189,7 +215,15 @@ def test_a_replay_up_to_an_instant_is_the_beginning_of_the_whole_one(
 
 def _marks(found: Iterable[Alert], cut: datetime) -> list[tuple[object, ...]]:
     return [
-        (line.at, line.action, line.alert.condition, line.alert.jobs, line.alert.scope, line.alert.since)
+        (
+            line.at,
+            line.action,
+            line.alert.severity,
+            line.alert.condition,
+            line.alert.jobs,
+            line.alert.scope,
+            line.alert.since,
+        )
         for line in lines_of(found)
         if line.at <= cut
     ]

@@ -71,6 +71,26 @@ def test_a_warning_when_it_no_longer_fits_and_critical_when_it_has_passed(
     assert (found.finding and found.finding.severity) is severity
 
 
+@pytest.mark.parametrize(
+    ("told", "now", "rungs"),
+    [
+        pytest.param("", "30:00", [], id="no worse yet"),
+        pytest.param("", "30:31", [("29:30:30", "warning"), ("30:30:30", "critical")], id="passed"),
+        pytest.param("feed 29:00-?", "30:31", [], id="not told before it had passed"),
+    ],
+)
+def test_the_warning_before_is_kept(
+    look: Callable[..., list[Decision]],
+    at: Callable[[str], datetime],
+    told: str,
+    now: str,
+    rungs: list[tuple[str, str]],
+) -> None:
+    found = look(told, now)[0]
+    assert [(one.known, one.severity) for one in found.ladder] == [(at(known), name) for known, name in rungs]
+    assert len({one.summary for one in found.ladder}) == len(rungs)
+
+
 def test_it_is_over_when_done_though_late(
     look: Callable[..., list[Decision]], at: Callable[[str], datetime]
 ) -> None:
@@ -97,6 +117,14 @@ def test_days_without_a_slot_are_free(look: Callable[..., list[Decision]]) -> No
     )  # the story begins on a Monday
     assert [one.state for one in look("", "31:00", rules(job))] == [State.WAITING]
     assert look("", "54:31", rules(job))[0].state is State.HOLDS
+
+
+def test_a_job_without_slots_has_to_be_done_from_the_day_of_its_first_run_on(
+    facts: Callable[..., Facts], at: Callable[[str], datetime]
+) -> None:
+    found = facts("feed 31:00-31:10 failed", at="55:00", coverage=(Interval(at("0:00"), at("55:00")),))
+    told = [one.opens for one in deadline(found, rules()) if one.state in {State.HOLDS, State.OVER}]
+    assert told == [at("54:30:30")], "and not on the day before, when nobody knew of it"
 
 
 def test_the_time_is_that_of_the_time_zone(look: Callable[..., list[Decision]]) -> None:
@@ -172,7 +200,7 @@ def test_what_was_found_at_an_instant_is_what_a_look_back_finds(
         covered = [Interval(at("0:00"), at(f"{gap[0]}:00")), Interval(at(f"{gap[1]}:00"), at("96:00"))]
     schedule = Schedule(cron="0 3 * * 1-3") if slots else None
     policy = GROUP if group else rules(JobPolicy(finish_by=time(6, 30), schedule=schedule))
-    tables = {"feed": Timetable.of(schedule)}
+    tables = dict.fromkeys(["feed", "stock"], Timetable.of(schedule))
     whole = facts(
         f"{USUAL}, {told}" if told else USUAL, at="96:00", coverage=tuple(covered), timetables=tables
     )

@@ -135,6 +135,21 @@ def test_causes(look: Any, runs: str, now: str, cause: str, severity: Severity) 
 
 
 @pytest.mark.parametrize(
+    ("now", "rungs"),
+    [
+        pytest.param("03:30", [], id="two slots are told as they are"),
+        pytest.param("04:30", [("02:00:30", "info"), ("04:00:30", "warning")], id="from the third on worse"),
+        pytest.param("07:30", [("02:00:30", "info"), ("04:00:30", "warning")], id="and not worse again"),
+    ],
+)
+def test_a_gap_that_grew_worse_was_told_as_it_was_then(look: Any, now: str, rungs: list[Any]) -> None:
+    found = look("job 00:00-?", now, **HOURLY).only("missed")
+
+    assert [(one.known, one.severity) for one in found.ladder] == [(look.at(at), name) for at, name in rungs]
+    assert [one.summary for one in found.ladder[1:]] == [found.finding.summary for _ in rungs[1:]]
+
+
+@pytest.mark.parametrize(
     ("others", "cause"),
     [pytest.param(14, "unknown", id="room for one"), pytest.param(15, "blocked", id="the instance is full")],
 )
