@@ -129,3 +129,16 @@ def test_what_is_in_force_for_a_sandbox_expects_no_run(night: Night) -> None:
     app = watching(night)
     run_for(night, app, 3, without=(0, 1, 2))
     assert absences(app) == []
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_an_agent_whose_clock_is_minutes_off_finds_no_run_late_or_unexpected(
+    night: Night, minutes: int
+) -> None:
+    night.clock.advance(timedelta(hours=1, minutes=minutes))
+    night.world.clock.advance(timedelta(hours=1))
+    app = watching(night)
+    run_for(night, app, 5)
+    assert absences(app) == []
+    run_for(night, app, 1, without=(0,))
+    assert absences(app) == [("late", True)]
