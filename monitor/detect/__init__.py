@@ -16,6 +16,7 @@ from monitor.detect.absence.moved import moved
 from monitor.detect.absence.site_missing import site_missing
 from monitor.detect.absence.stale import stale
 from monitor.detect.absence.unexpected import unexpected
+from monitor.detect.doubt import undoubted
 from monitor.detect.inhibit import quietened, switched_off
 from monitor.detect.model import Decision, Facts
 from monitor.detect.runs.degraded import degraded
@@ -67,7 +68,7 @@ def judge(facts: Facts, policy: Policy) -> tuple[Decision, ...]:
     taken = [decision for detect in CONDITIONS.values() for decision in detect(facts, policy)]
     if facts.is_hindsight:
         return switched_off(taken, policy)
-    return quietened(taken, policy, facts.seen_until)
+    return quietened(undoubted(taken, facts), policy, facts.seen_until)
 
 
 def findings(decisions: Iterable[Decision]) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history.engine import reading
 from monitor.model import Execution, Outcome
+from monitor.settings.model import JobSettings
 from tests.monitor.conftest import NOW, Night
 
 
@@ -122,6 +123,22 @@ def test_a_run_that_is_gone_vanishes_at_the_second_look_only(night: Night) -> No
     night.turn(app)
     assert outcomes(app) == ["vanished"]
     assert night.titles == []
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_run_deleted_during_an_outage_was_not_stuck_meanwhile(night: Night, *, is_gone: bool) -> None:
+    app = night.agent(jobs=[JobSettings(match="import", stuck_after=timedelta(hours=1))])
+    run = night.world.start("import")
+    night.turn(app)
+    night.world.faults.unavailable("*", n=None)
+    night.turn(app, hours=3)
+    night.world.faults.clear()
+    if is_gone:
+        night.world.forget(run)
+    for _ in range(3):
+        night.turn(app)
+    stuck = [title for title in night.titles if "stuck" in title]
+    assert stuck == ([] if is_gone else ["stuck: import on production"])
 
 
 def test_a_failed_attempt_waits_for_its_retry_and_the_retry_repairs_it(night: Night) -> None:
