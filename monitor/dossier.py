@@ -178,6 +178,17 @@ def in_the_past(scene: Scene, jobs: AbstractSet[str]) -> Facts:
     )
 
 
+def of_an_import(scene: Scene, jobs: AbstractSet[str]) -> Facts:
+    """The same of a history that no agent has read: with what one would have learned of it."""
+    found = in_the_past(scene, jobs)
+    policy, coverage, until = scene.policy, found.coverage, found.seen_until
+    learned = {
+        job_id: timetables.learned_by(scene.connection, scene.instance, job_id, policy, coverage, until)
+        for job_id in jobs - found.timetables.keys()
+    }
+    return replace(found, timetables={**found.timetables, **learned})
+
+
 def with_occupied(scene: Scene, facts: Facts, instants: Collection[datetime]) -> Facts:
     """How full the instance was at these instants as well."""
     intervals = set(facts.occupied)

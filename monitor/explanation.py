@@ -147,9 +147,13 @@ def _heading(about: Explanation) -> Iterator[str]:
 def _schedule(schedule: ScheduleLine, seen: datetime) -> str:
     if not schedule.text:
         return f"no schedule known{f': {schedule.reason}' if schedule.reason else ''}"
-    reason = f": {schedule.reason}" if schedule.reason else ""
+    source = schedule.source.value
+    if schedule.reason:
+        # What is learned or imported says so itself.
+        is_said = schedule.reason.startswith(source)
+        source = schedule.reason if is_said else f"{source}: {schedule.reason}"
     coming = ", ".join(moment(at, seen) for at in schedule.next) or "never again"
-    return f"due {schedule.text} {schedule.timezone} ({schedule.source.value}{reason}); next {coming}"
+    return f"due {schedule.text} {schedule.timezone} ({source}); next {coming}"
 
 
 def _incidents(one: Explained) -> Iterator[str]:

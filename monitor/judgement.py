@@ -157,13 +157,20 @@ class _Found:
 def load_facts(
     connection: Connection, instance: str, policy: Policy, jobs: Collection[str], at: datetime | None = None
 ) -> Facts | None:
-    """What to judge these jobs by, and what ran beside all their runs; None before any complete read.
+    """What to judge these jobs by, and what ran beside all their runs; None of what nobody has read.
 
-    at: as it looked at that instant, where that lies before the last complete read.
+    at: as it looked at that instant, where that lies before the last complete read. What was imported only is
+    judged as an agent would have seen it, at the latest at the end of what is covered.
     """
     cursor = cursors.load(connection, instance)
     if cursor.seen_until is None:
-        return None
+        covered = cursors.coverage(connection, instance)
+        if not covered:
+            return None
+        end = covered[-1].end if at is None else min(at, covered[-1].end)
+        known = stored.jobs(connection, instance)
+        judged = judged_with(frozenset(jobs), known, policy, ())
+        return dossier.of_an_import(Scene(connection, cursor, end, policy, None), judged)
     known = stored.jobs(connection, instance)
     news = stored.changed(connection, instance, cursor.judged_change)
     judged = judged_with(frozenset(jobs), known, policy, news)

@@ -122,6 +122,27 @@ def learned_of(
         and not run.is_restart
         and not run.current_retry_attempt
     ]
+    return _learned(job_id, told, policy, coverage, until)
+
+
+def learned_by(
+    connection: Connection,
+    instance: str,
+    job_id: str,
+    policy: Policy,
+    coverage: Sequence[Interval],
+    until: datetime,
+) -> Timetable:
+    """The same of what is stored, where no agent was there to learn."""
+    if not coverage or policy.is_sandbox:
+        return NO_TIMETABLE
+    told = schedules.last_starts(connection, instance, job_id, coverage[0].start, until, _EVERY)
+    return _learned(job_id, told, policy, coverage, until)
+
+
+def _learned(
+    job_id: str, told: Iterable[Start], policy: Policy, coverage: Sequence[Interval], until: datetime
+) -> Timetable:
     starts = first_starts(told, policy.site_spread)
     found = revisions(starts, coverage, policy.timezone, job_id, until)
     return Timetable(Source.LEARNED, found) if found else NO_TIMETABLE

@@ -39,7 +39,9 @@ def explain(ctx: click.Context, job: str, instance: str | None, at: datetime | N
         known.need_job(connection, job, instance)
     found = explanations(engine, settings, job, instance, now=datetime.now(UTC), at=at)
     if not found:
-        raise MonitorError(f"{job!r} was imported only: nothing is judged before the first complete poll")
+        raise MonitorError(
+            f"no time is known in which all runs of {job!r} were read: nothing can be judged yet"
+        )
     if output == "json":
         print_json([document(one) for one in found])
         return

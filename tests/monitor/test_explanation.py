@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from monitor.app import App
 from monitor.detect.explain import Explanation
 from monitor.explanation import ENDED_SHOWN, Explained, document, explanations, page
+from monitor.history.transfer import import_documents
+from monitor.judgement import judge_for
+from monitor.model import Execution, ExitStatus
+from monitor.policy import Policy
+from monitor.settings import Settings
 from tests.monitor.conftest import NOW, Night
 
 JOB = "3-1-1-Akeneo-Differential-Import-Master"
@@ -117,6 +123,31 @@ def test_all_times_are_said_to_be_utc(night: Night, app: App) -> None:
 
 def test_nothing_known_is_no_page(night: Night, app: App) -> None:
     assert explanations(app.engine, night.settings(), "unheard-of", None, NOW) == []
+
+
+def test_what_was_imported_only_is_judged_as_an_agent_would_have_seen_it(engine: Engine) -> None:
+    start = datetime(2026, 11, 2, tzinfo=UTC)
+    hours = [hour for hour in range(14 * 24) if hour not in {300, 301}]
+    runs = [
+        Execution(
+            *("production", JOB, str(hour)),
+            execution_status="finished",
+            exit_status=ExitStatus("OK", None, "ok"),
+            start_time=start + timedelta(hours=hour),
+            end_time=start + timedelta(hours=hour, minutes=5),
+        )
+        for hour in hours
+    ]
+    import_documents(engine, runs, seen_at=NOW, judge=judge_for(Policy()))
+    settings = Settings(instances=[])
+
+    (now,) = explanations(engine, settings, JOB, None, NOW)
+    assert now.explanation.seen_until == runs[-1].end_time, "the end of what is covered"
+    assert "due every 1h UTC (learned from the last 60 starts)" in page(now)
+
+    at = start + timedelta(hours=301, minutes=30)
+    (then,) = explanations(engine, settings, JOB, None, NOW, at=at)
+    assert re.search(r"missed +holds +The run due at 12:00 UTC did not start", page(then)), page(then)
 
 
 def test_a_page_without_runs_is_a_page(night: Night, app: App) -> None:

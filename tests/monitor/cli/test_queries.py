@@ -193,8 +193,10 @@ def test_how_many_runs_is_said_in_the_right_number(say: Say, keep: Keep) -> None
     assert say("data", "export").err == "2 runs\n"
 
 
-def test_explain_of_a_job_that_was_only_imported_says_why_it_says_nothing(say: Say, keep: Keep) -> None:
+def test_explain_of_a_job_of_which_no_time_was_read_completely_says_why_it_says_nothing(
+    say: Say, keep: Keep
+) -> None:
     keep(a_run(1))
     found = say("explain", "prices")
     assert found.code == 2
-    assert "nothing is judged before the first complete poll" in found.err
+    assert "nothing can be judged yet" in found.err
