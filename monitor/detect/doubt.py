@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.detect.model import Decision, Facts, State
+
+SEEN_WITHIN = timedelta(seconds=30)
+"""Of the last read: what it showed was seen then, but for what its own time is uncertain by."""
 
 
 def undoubted(decisions: Iterable[Decision], facts: Facts) -> Iterator[Decision]:
@@ -37,10 +40,12 @@ def undoubted(decisions: Iterable[Decision], facts: Facts) -> Iterator[Decision]
 
 
 def _last_seen(facts: Facts) -> Mapping[str, datetime]:
-    """Of each active run that the last read did not show."""
+    """Of each active run that the last read did not show: it found it gone, or could not ask for it."""
     return {
         run.id: run.last_seen
         for runs in facts.runs.values()
         for run in runs
-        if run.missing and run.last_seen is not None and not run.is_final
+        if not run.is_final
+        and run.last_seen is not None
+        and (run.missing or run.last_seen < facts.seen_until - SEEN_WITHIN)
     }

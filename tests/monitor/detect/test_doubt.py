@@ -38,6 +38,7 @@ def look(facts: Callable[..., Facts], at: Callable[[str], datetime]) -> Callable
         pytest.param(0, "03:30", State.HOLDS, id="the last read showed it"),
         pytest.param(1, "02:59", State.WAITING, id="last seen before it was stuck"),
         pytest.param(1, "03:00", State.HOLDS, id="it was stuck when last seen"),
+        pytest.param(0, "02:59", State.WAITING, id="the last read could not ask for it"),
     ],
 )
 def test_what_came_about_after_a_run_was_last_seen_waits_for_the_next_read(
