@@ -28,6 +28,7 @@ from monitor.expiry import Expiry
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.refused_keys import StoredRefusedKeys
 from monitor.history.trouble import state_errors
+from monitor.joblogs.counting import LogCounter
 from monitor.joblogs.logfetch import LogFetcher
 from monitor.joblogs.wholelog import reading_by
 from monitor.keeping import Keeper
@@ -174,18 +175,13 @@ class App:
         self, connections: Mapping[str, Connection], policies: Mapping[str, Policy], masking: Mask
     ) -> Teller:
         logs = {name: one.logs for name, one in connections.items()}
+        how = reading_by(self.settings, self.clock, self.stopping)
+        self._counter = LogCounter(self.settings, self.engine, logs, policies, masking, how)
         return Teller(
             self.settings,
             self.engine,
             self.notifiers,
-            LogFetcher(
-                self.engine,
-                logs,
-                policies,
-                masking,
-                self.metrics.count_log,
-                reading_by(self.settings, self.clock, self.stopping),
-            ),
+            LogFetcher(self.engine, logs, policies, masking, self.metrics.count_log, how),
             self._leases,
             self.clock,
             self.metrics,
@@ -220,9 +216,10 @@ class App:
             return PollResult(instance, began, 0.0, reason=Reason.PROTOCOL, message=text)
 
     def fetch_logs(self) -> int:
-        """Fetches logs that alerts want; returns how many were tried."""
+        """Fetches logs that alerts want, and some that detection wants; returns how many were tried."""
         with state_errors(self.engine.url):
-            return self._teller.fetch_logs()
+            fetched = self._teller.fetch_logs()
+            return fetched + (self._counter.turn() if self._teller.lead() else 0)
 
     def dispatch(self) -> bool:
         """Decides about what waits; whether something still does."""

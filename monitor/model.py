@@ -92,6 +92,13 @@ class Step:
     duration: timedelta | None = None
 
 
+class Logged(NamedTuple):
+    """How many lines of a run's log are errors, and how many tell of data that was refused."""
+
+    errors: int
+    data_errors: int
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a job as last seen. Every field but the identity may be missing.
@@ -100,6 +107,7 @@ class Execution:
     `steps` is None when they are unknown, and empty when the run has none.
     `missing` counts the polls, one after another, that found the run gone from the platform.
     `backfilled` says it was already final when this instance was first read.
+    `logged` is None until somebody has counted; of a long log its beginning and its end.
     """
 
     instance: str
@@ -127,6 +135,7 @@ class Execution:
     backfilled: bool = False
     first_seen: datetime | None = None
     last_seen: datetime | None = None
+    logged: Logged | None = None
 
     @property
     def run_id(self) -> RunId:

@@ -33,6 +33,7 @@ class JobPolicy:
     aborted_is: str = "failed"  # or "info"
     failure_codes: tuple[str, ...] = FAILURE_CODES
     warn_codes: tuple[str, ...] = WARN_CODES
+    log_errors: int | None = None  # lines of its log; None: nobody counts them
     no_data_codes: tuple[str, ...] = NO_DATA_CODES
     no_data_after: timedelta | None = None  # None: 3 x the usual gap between runs with data
     max_duration: timedelta | None = None  # None: the baseline's upper limit

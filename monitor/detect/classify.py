@@ -83,9 +83,19 @@ def _finished(execution: Execution, job: JobPolicy) -> Outcome:
     word = execution.exit_status.status if execution.exit_status else None
     code = exit_code(execution)
     said = _said(word, code, job.failure_codes, job.warn_codes)
-    if said is not Outcome.OK or not execution.steps:
+    if said is not Outcome.OK:
         return said
-    return Outcome.DEGRADED if any(_is_flawed(step, job) for step in execution.steps) else Outcome.OK
+    if _is_flawed_by_log(execution, job):
+        return Outcome.DEGRADED
+    return Outcome.DEGRADED if any(_is_flawed(step, job) for step in execution.steps or ()) else Outcome.OK
+
+
+def _is_flawed_by_log(execution: Execution, job: JobPolicy) -> bool:
+    """Whether its log has as many errors as make a run that ended ok worth a word."""
+    logged = execution.logged
+    if job.log_errors is None or logged is None:
+        return False
+    return logged.errors >= job.log_errors or logged.data_errors > 0
 
 
 def _is_flawed(step: Step, job: JobPolicy) -> bool:

@@ -24,7 +24,7 @@ from monitor.history.merge import is_same, merge
 from monitor.history.rows import JUDGED, WRITTEN, Judged, columns, decode, decode_judged, encode, ticks
 from monitor.history.schema import executions, series
 from monitor.history.statements import by_run, run_list, upsert_encoded
-from monitor.model import FINAL_WORDS, Execution, Outcome, RunId, RunKey, Trigger
+from monitor.model import FINAL_WORDS, Execution, Logged, Outcome, RunId, RunKey, Trigger
 
 __all__ = [
     "Judge",
@@ -36,6 +36,7 @@ __all__ = [
     "latest",
     "mark_missing",
     "newest",
+    "note_log",
     "search",
     "store",
     "touch",
@@ -129,6 +130,16 @@ def mark_missing(conn: Connection, key: RunKey, *, seen_at: datetime, judge: Jud
     after = _judged(replace(run, missing=run.missing + 1), judge, counted=before.counted)
     _write(conn, key.instance, [Move(before, after)], seen_at, change)
     return after.execution
+
+
+def note_log(conn: Connection, key: RunKey, logged: Logged, *, at: datetime, judge: Judge) -> None:
+    """What its log says of a run, which by that may have ended otherwise than it seemed."""
+    change = _next_change(conn, key.instance)
+    before = _stored(conn, key.instance, [RunId(key.job_id, key.id)]).get(RunId(key.job_id, key.id))
+    if before is None or before.execution.logged == logged:
+        return
+    after = _judged(replace(before.execution, logged=logged), judge, counted=before.counted)
+    _write(conn, key.instance, [Move(before, after)], at, change)
 
 
 def get(conn: Connection, key: RunKey) -> Execution | None:

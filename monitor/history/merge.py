@@ -13,8 +13,8 @@ from operator import attrgetter
 
 from monitor.model import FINAL_WORDS, SUPERSEDED_WORDS, Execution, Step
 
-_TOLD = attrgetter(*[field.name for field in fields(Execution)][:-4])
-"""All that a document tells; what follows is our own: missing, backfilled, first_seen, last_seen."""
+_TOLD = attrgetter(*[field.name for field in fields(Execution)][:-5])
+"""All that a document tells; what follows is our own: missing, backfilled, first_seen, last_seen, logged."""
 _told_as: Callable[..., Execution] = Execution
 
 
@@ -32,6 +32,7 @@ def merge(stored: Execution | None, seen: Execution, *, seen_at: datetime, backf
         backfilled=stored.backfilled,
         first_seen=_earliest(stored.first_seen, seen_at),
         last_seen=_latest(stored.last_seen, seen_at),
+        logged=stored.logged,
     )
     if stored.execution_status in FINAL_WORDS and is_same(stored, merged):
         return stored

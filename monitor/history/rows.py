@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, type_coerce
 
 from alerts.columns import Instant
 from monitor.history.schema import executions
-from monitor.model import Execution, ExitStatus, Outcome, Step, Trigger
+from monitor.model import Execution, ExitStatus, Logged, Outcome, Step, Trigger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -29,9 +29,10 @@ _RUN = (
     *("user_login", "client_id", "is_restart", "current_retry_attempt", "max_retries"),
     *("log_file_path", "is_log_file_existing", "steps"),
     *("version", "missing", "backfilled", "first_seen", "last_seen"),
+    *("logged_errors", "logged_data_errors"),
 )
-"""In the order of the fields of `Execution`, of which `exit_status` takes three columns; that of the table,
-so that nothing has to be put in another order for the driver."""
+"""In the order of the fields of `Execution`, of which `exit_status` takes three columns and `logged` two;
+that of the table, so that nothing has to be put in another order for the driver."""
 
 WRITTEN = (*_RUN, *("final", "began_at", "ended_at"), *("outcome", "trigger", "counted", "change"))
 """The columns of `encode`, all there are."""
@@ -75,6 +76,7 @@ def encode(
         *(run.log_file_path, run.is_log_file_existing),
         None if run.steps is None else _json([_step_out(step) for step in run.steps]),
         *(run.version, run.missing, run.backfilled, instant(run.first_seen), instant(run.last_seen)),
+        *(run.logged or (None, None)),
         *(run.is_final, instant(run.began or run.first_seen), instant(ended)),
         *(outcome.value, trigger.value, counted, change),
     )
@@ -85,7 +87,7 @@ def decode(row: Sequence[Any]) -> Execution:
     start, end, created, modified, took, login, client, restart, attempt, retries, path, log, steps = row[
         9:22
     ]
-    version, missing, backfilled, first_seen, last_seen = row[22:27]
+    version, missing, backfilled, first_seen, last_seen, errors, data_errors = row[22:29]
     return Execution(
         *(instance, job_id, run_id, scope, word, status),
         _exit_in(code, message, exit_word),
@@ -97,11 +99,12 @@ def decode(row: Sequence[Any]) -> Execution:
         *(login, client, restart, attempt, retries, path, log),
         None if steps is None else tuple([_step_in(step) for step in steps]),
         *(version, missing, backfilled, _EPOCH + _TICK * first_seen, _EPOCH + _TICK * last_seen),
+        None if errors is None else Logged(errors, data_errors),
     )
 
 
 def decode_judged(row: Sequence[Any]) -> Judged:
-    return Judged(decode(row), Outcome(row[27]), Trigger(row[28]))
+    return Judged(decode(row), Outcome(row[29]), Trigger(row[30]))
 
 
 def ticks(value: timedelta | None) -> int | None:

@@ -120,6 +120,8 @@ executions = Table(
     Column("backfilled", Boolean, nullable=False),
     Column("first_seen", Instant, nullable=False),
     Column("last_seen", Instant, nullable=False),
+    Column("logged_errors", Integer),  # lines of its log, where they were counted
+    Column("logged_data_errors", Integer),
     Column("final", Boolean, nullable=False),
     Column("began_at", Instant, nullable=False),  # start, else creation, else first seen: never null
     Column("ended_at", Instant),  # of final ones

@@ -52,6 +52,7 @@ class JobThresholds(Table):
     aborted_is: AbortedIs | None = None
     failure_codes: Globs | None = None
     warn_codes: Globs | None = None
+    log_errors: Annotated[int, Field(ge=1)] | None = None
     no_data_codes: Globs | None = None
     no_data_after: PositiveDuration | None = None
     max_duration: PositiveDuration | None = None

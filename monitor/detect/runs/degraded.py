@@ -1,15 +1,18 @@
-"""`degraded`: a run ended ok although a step failed, or with a code that means a warning.
+"""`degraded`: a run ended ok although a step failed, with a code that means a warning, or its log has errors.
 
-Opens and closes when a run ends. A run that failed does neither: that is `failed`'s to tell, and it says
-nothing about the warnings. What a series does by habit opens nothing.
+Opens and closes when a run ends; where errors in its log count, once they were counted. A run that failed
+does neither: that is `failed`'s to tell, and it says nothing about the warnings. What a series does by habit
+opens nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from alerts.model import Severity
-from monitor.detect.classify import cause, exit_code, failed_step, message
+from monitor.detect.classify import cause, exit_code, failed_step, message, outcome
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.runs.spells import Spell, Spells
 from monitor.detect.runs.telling import Trouble, count, decided, ids, look, named, the_run
@@ -20,12 +23,15 @@ from monitor.policy import Policy
 
 CONDITION = "degraded"
 
+COUNTED_WITHIN = timedelta(hours=6)
+"""Of a run's end: so long somebody may yet count the errors in its log."""
+
 
 def degraded(facts: Facts, policy: Policy) -> Iterator[Decision]:
     for subject in subjects(facts, policy):
         spells = Spells(is_cut=subject.is_cut)
         for run, how in subject.final:
-            if how is Outcome.OK:
+            if how is Outcome.OK and not _is_awaited(subject, run):
                 spells.good(run)
             elif how is Outcome.DEGRADED:
                 spells.bad(run)
@@ -53,13 +59,14 @@ def _nothing(subject: Subject, spells: Spells) -> Decision:
         return look(
             subject, CONDITION, State.CLEAR, habit, numbers={"of_last": spells.habit.count}, runs=[run]
         )
-    if run.steps is None:
-        return look(subject, CONDITION, State.UNKNOWN, f"{reason}, steps unknown", runs=[run])
+    unknown = _unknown(subject, run)
+    if unknown:
+        return look(subject, CONDITION, State.UNKNOWN, f"{reason}, {unknown}", runs=[run])
     return look(subject, CONDITION, State.CLEAR, reason, runs=[run])
 
 
 def _trouble(subject: Subject, spell: Spell) -> Trouble:
-    newest, codes, ended = spell.bad[-1], _codes(subject), spell.ended_by
+    newest, ended = spell.bad[-1], spell.ended_by
     return Trouble(
         condition=CONDITION,
         severity=Severity.WARNING,
@@ -67,12 +74,12 @@ def _trouble(subject: Subject, spell: Spell) -> Trouble:
         news=spell.news,
         opens=subject.end(spell.bad[0]),
         closes=None if ended is None else subject.end(ended),
-        cause=cause(newest, codes),
-        causes=tuple(dict.fromkeys(cause(run, codes) for run in spell.bad)),
-        summary=f"{the_run(subject, newest)} ended ok, but {_what(newest, codes)}.",
+        cause=_cause(subject, newest),
+        causes=tuple(dict.fromkeys(_cause(subject, run) for run in spell.bad)),
+        summary=f"{the_run(subject, newest)} ended ok, but {_what(subject, newest)}.",
         reason=f"{count(spell.bad)} ended ok with warnings ({named(spell.bad)})",
         resolution=_end(subject, ended),
-        lines=(("Since", _since(subject, spell)), _detail(newest, codes)),
+        lines=(("Since", _since(subject, spell)), _detail(subject, newest)),
         numbers={"ended_by": list(ids([ended] if ended else []))},
         log=newest,
     )
@@ -83,16 +90,54 @@ def _codes(subject: Subject) -> tuple[str, ...]:
     return (*subject.job.failure_codes, *subject.job.warn_codes)
 
 
-def _what(run: Execution, codes: Sequence[str]) -> str:
-    step = failed_step(run, codes)
+def _is_awaited(subject: Subject, run: Execution) -> bool:
+    """Whether its log may yet show that it did not end as well as it seems."""
+    if subject.job.log_errors is None or run.logged is not None or run.backfilled:
+        return False
+    is_new = run.ended is not None and subject.facts.seen_until - run.ended < COUNTED_WITHIN
+    return is_new and run.log_file_path is not None
+
+
+def _unknown(subject: Subject, run: Execution) -> str:
+    """What would have to be known to call it well."""
+    steps = "steps unknown" if run.steps is None else ""
+    log = "errors in its log not counted" if subject.job.log_errors and run.logged is None else ""
+    return ", ".join(filter(None, (steps, log)))
+
+
+def _is_by_log(subject: Subject, run: Execution) -> bool:
+    """Whether nothing but its log tells."""
+    return run.logged is not None and outcome(replace(run, logged=None), subject.job) is Outcome.OK
+
+
+def _cause(subject: Subject, run: Execution) -> str:
+    return "errors in the log" if _is_by_log(subject, run) else cause(run, _codes(subject))
+
+
+def _what(subject: Subject, run: Execution) -> str:
+    if _is_by_log(subject, run):
+        return f"its log has {_logged(run)}"
+    step = failed_step(run, _codes(subject))
     where = f"step {step.step_id} ended with" if step else "with"
     return f"{where} {exit_code(step or run) or 'an error'}"
 
 
-def _detail(run: Execution, codes: Sequence[str]) -> tuple[str, str]:
-    step = failed_step(run, codes)
+def _detail(subject: Subject, run: Execution) -> tuple[str, str]:
+    if _is_by_log(subject, run):
+        return ("Log", _logged(run))
+    step = failed_step(run, _codes(subject))
     parts = (step.step_id if step else "", exit_code(step or run), one_line(message(run, step)))
     return ("Step" if step else "Warning", ": ".join(part for part in parts if part))
+
+
+def _logged(run: Execution) -> str:
+    """`3 errors and 1 line of refused data`."""
+    errors, refused = run.logged or (0, 0)
+    parts = (
+        f"{errors} error{'' if errors == 1 else 's'}" if errors else "",
+        f"{refused} line{'' if refused == 1 else 's'} of refused data (DATAERROR)" if refused else "",
+    )
+    return " and ".join(filter(None, parts))
 
 
 def _since(subject: Subject, spell: Spell) -> str:

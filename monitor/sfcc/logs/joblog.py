@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from monitor.masking import Mask
+from monitor.model import Logged
 from monitor.sfcc import LogFile
 from monitor.sfcc.logs.importlog import import_lines, import_logs
-from monitor.sfcc.logs.loglines import telling_lines
+from monitor.sfcc.logs.loglines import counted, telling_lines
 
 __all__ = ["MAX_STORED", "JobLog", "assemble", "telling_lines", "with_imports"]
 
@@ -29,11 +30,14 @@ PIECE = 64 * 1024  # characters compressed at a time
 BROKEN = 8192  # bytes of an endless line at the gap: longer than any secret that may be cut in two there
 
 
+NOTHING_LOGGED = Logged(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class JobLog:
     """A log fit to leave. `note` says what was cut and masked, and is empty where nothing was.
 
-    imports: paths of the separate logs it names, which are not read yet.
+    imports: paths of the separate logs it names, which are not read yet. logged: of what is kept of it.
     """
 
     name: str
@@ -42,6 +46,7 @@ class JobLog:
     note: str
     masked: int
     imports: tuple[str, ...] = ()
+    logged: Logged = NOTHING_LOGGED
 
 
 def assemble(
@@ -72,6 +77,7 @@ def assemble(
         note="; ".join(filter(None, (_cut_note(file, size), why, _masked_note(masked)))),
         masked=masked,
         imports=imports,
+        logged=counted(*file.parts),
     )
 
 
@@ -89,6 +95,7 @@ def with_imports(made: JobLog, imports: Sequence[JobLog], missing: Sequence[str]
         lines=(*made.lines[: max(LINES - len(lines), 1)], *lines)[:LINES],
         note="; ".join(filter(None, (*notes, *missing))),
         masked=made.masked + sum(one.masked for one in imports),
+        logged=Logged(*map(sum, zip(made.logged, *(one.logged for one in imports), strict=True))),
         imports=(),
     )
 

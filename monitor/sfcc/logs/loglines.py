@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+from monitor.model import Logged
 from monitor.sfcc import LogFile
 
 TRACE_LINES = 3
@@ -23,6 +24,7 @@ KEY = 500  # characters by which lines are told apart
 PREFIX = re.compile(
     r"\[\d{4}-\d\d-\d\d[ T](\d\d:\d\d:\d\d)[^\]]*\]\s+(INFO|WARN|ERROR|DEBUG|FATAL|TRACE)\s+(.*)"
 )
+ERRORS = frozenset({"ERROR", "FATAL"})
 THREAD = re.compile(r"SystemJobThread\|\d+\|[^|\s]+(?:\|(\S+))?\s+")
 LEFT_OUT = re.compile(r"\[… .* left out by the monitor.*…\]")
 SUMMARY = re.compile(r"finished with status \[|completed with status \[|^Step \[.*\] failed\b", re.IGNORECASE)
@@ -43,6 +45,16 @@ def telling_lines(*texts: str, job_id: str | None = None, limit: int = 12, width
         found.add(entry)
     told = found.told() if found.counts else _last_lines(texts, limit)
     return [shortened(line, width, times) for line, times in told]
+
+
+def counted(*texts: str) -> Logged:
+    """How many of the lines are errors, and how many tell of data that was refused, whatever their level."""
+    errors = data_errors = 0
+    for line in chain.from_iterable(map(lines_of, texts)):
+        match = PREFIX.match(line)
+        errors += match is not None and match[2] in ERRORS
+        data_errors += DATA_ERROR.search(line) is not None
+    return Logged(errors, data_errors)
 
 
 def says_it_ended(log: LogFile) -> bool:
@@ -163,7 +175,7 @@ def _entries(texts: Sequence[str], threads: Sequence[re.Pattern[str]]) -> Iterat
 
 
 def _error(match: re.Match[str], threads: Sequence[re.Pattern[str]]) -> _Entry | None:
-    is_error = match[2] in {"ERROR", "FATAL"}
+    is_error = match[2] in ERRORS
     if not is_error and not DATA_ERROR.search(match[3]):
         return None
     thread = next(filter(None, (pattern.search(match[3]) for pattern in threads)), None)

@@ -263,6 +263,7 @@ OF_A_JOB: dict[str, Any] = {
     "aborted_is": "info",
     "failure_codes": ["BAD"],
     "warn_codes": ["NOTE"],
+    "log_errors": 3,
     "no_data_codes": ["EMPTY"],
     "no_data_after": timedelta(days=3),
     "max_duration": timedelta(hours=2),

@@ -136,6 +136,8 @@ def _executions() -> None:
         sa.Column("backfilled", sa.Boolean(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
+        sa.Column("logged_errors", sa.Integer()),
+        sa.Column("logged_data_errors", sa.Integer()),
         sa.Column("final", sa.Boolean(), nullable=False),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger()),

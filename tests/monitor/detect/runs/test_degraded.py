@@ -12,7 +12,7 @@ from monitor.detect import findings
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.refs import attachment_ref
 from monitor.detect.runs.degraded import degraded
-from monitor.model import Execution, ExitStatus, RunKey, Step
+from monitor.model import Execution, ExitStatus, Logged, RunKey, Step
 from monitor.policy import JobPolicy, Policy
 
 Tell = Callable[..., Facts]
@@ -169,3 +169,59 @@ def test_a_run_whose_steps_nobody_knows_is_not_said_to_be_well(facts: Tell, stor
 def _one(facts: Facts, **job: Any) -> Finding:
     (finding,) = findings(judge(facts, **job))
     return finding
+
+
+LOGGED = Logged(2, 0)
+
+
+def with_log(run: Execution, logged: Logged | None) -> Execution:
+    return replace(run, logged=logged, log_file_path="/Sites/LOGS/jobs/a/Job-a.log")
+
+
+@pytest.mark.parametrize(
+    ("logged", "log_errors", "expected"),
+    [
+        pytest.param(Logged(2, 0), 2, ["1"], id="as many errors as are asked for"),
+        pytest.param(Logged(1, 0), 2, [], id="one less"),
+        pytest.param(Logged(0, 1), 2, ["1"], id="a line of refused data is enough"),
+        pytest.param(Logged(9, 9), None, [], id="nobody asked"),
+        pytest.param(None, 2, [], id="not counted"),
+    ],
+)
+def test_errors_in_the_log_of_a_run_that_ended_ok(
+    facts: Tell, story: Story, logged: Logged | None, log_errors: int | None, expected: list[str]
+) -> None:
+    (run,) = story("a 00:00-00:10")
+    assert told(facts([with_log(run, logged)], "01:00"), log_errors=log_errors) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param("07:09", ["1"], id="its log may yet be read"),
+        pytest.param("07:10", ["1 until 01:10"], id="nobody reads it any more"),
+    ],
+)
+def test_a_run_whose_log_is_still_to_be_read_repairs_nothing(
+    facts: Tell, story: Story, now: str, expected: list[str]
+) -> None:
+    first, second = story("a 00:00-00:10, a 01:00-01:10")
+    night = [with_log(first, LOGGED), with_log(second, None)]
+    assert told(facts(night, now), log_errors=2) == expected
+    read = [with_log(first, LOGGED), with_log(second, Logged(0, 0))]
+    assert told(facts(read, now), log_errors=2) == ["1 until 01:10"]
+
+
+def test_what_the_log_tells_is_said(facts: Tell, story: Story) -> None:
+    (run,) = story("a 00:00-00:10")
+    (found,) = findings(judge(facts([with_log(run, Logged(1, 3))], "01:00"), log_errors=5))
+    assert found.summary == (
+        "Run 1 ended ok, but its log has 1 error and 3 lines of refused data (DATAERROR)."
+    )
+    assert found.cause == "errors in the log"
+
+
+def test_that_a_log_was_not_counted_is_no_verdict(facts: Tell, story: Story) -> None:
+    (run,) = story("a 00:00-00:10")
+    (decision,) = judge(facts([with_log(run, None)], "12:00"), log_errors=2)
+    assert (decision.state, "errors in its log not counted" in decision.reason) == (State.UNKNOWN, True)

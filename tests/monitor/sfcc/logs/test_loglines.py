@@ -8,7 +8,7 @@ import pytest
 
 from monitor.sfcc import LogFile
 from monitor.sfcc.logs.joblog import assemble
-from monitor.sfcc.logs.loglines import telling_lines
+from monitor.sfcc.logs.loglines import counted, telling_lines
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 MEGABYTE = 1_000_000
@@ -75,3 +75,21 @@ def test_making_a_file_of_a_log_takes_five_times_its_size_at_most() -> None:
         tracemalloc.stop()
     assert len(made.content) > 2 * MEGABYTE
     assert most < 5 * len(log.tail)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param("[2026-11-23 02:00:00.000 GMT] ERROR a", (1, 0), id="an error"),
+        pytest.param("[2026-11-23 02:00:00.000 GMT] FATAL a", (1, 0), id="a fatal one"),
+        pytest.param("[2026-11-23 02:00:00.000 GMT] WARN ERROR a", (0, 0), id="a warning about an error"),
+        pytest.param("\tat java.lang.Thread ERROR", (0, 0), id="a line of a stack trace"),
+        pytest.param("[2026-11-23 02:00:00.000 GMT] INFO DATAERROR a", (0, 1), id="refused data"),
+        pytest.param("[2026-11-23 02:00:00.000 GMT] ERROR DATAERROR a", (1, 1), id="both in one line"),
+        pytest.param("DATAERROR: price of 4711", (0, 1), id="refused data on a line of its own"),
+    ],
+)
+def test_errors_are_counted_by_their_level_and_refused_data_by_its_word(
+    line: str, expected: tuple[int, int]
+) -> None:
+    assert counted(f"{line}\n", f"{line}\n") == tuple(2 * number for number in expected)
