@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,6 +29,7 @@ from monitor.detect.beside import (
 )
 from monitor.detect.hindsight import as_of
 from monitor.detect.model import RUNS_KEPT, Facts
+from monitor.detect.runs import no_data
 from monitor.detect.streak import END_OF_TIME
 from monitor.detect.together.groups import is_member, role
 from monitor.history import cursor as cursors
@@ -159,7 +161,7 @@ def in_the_past(scene: Scene, jobs: AbstractSet[str]) -> Facts:
     beside: list[Execution] = []
     for run in as_of(found, at):
         (runs[run.series] if run.job_id in jobs else beside).append(run)
-    return Facts(
+    facts = Facts(
         instance=instance,
         seen_until=at,
         runs={
@@ -176,6 +178,7 @@ def in_the_past(scene: Scene, jobs: AbstractSet[str]) -> Facts:
         kept=RUNS_KEPT,
         watched_since=_watched_since(scene.cursor),
     )
+    return _with_data(scene, facts)
 
 
 def of_an_import(scene: Scene, jobs: AbstractSet[str]) -> Facts:
@@ -296,7 +299,26 @@ def _explained(scene: Scene, known: AbstractSet[str], facts: Facts) -> Facts:
         for job_id, at in wanted_inputs(facts, scene.policy)
         for run in stored.last_ended(scene.connection, scene.instance, job_id, at)
     )
-    return replace(facts, beside=(*facts.beside, *_before(scene, known, before), *inputs))
+    facts = replace(facts, beside=(*facts.beside, *_before(scene, known, before), *inputs))
+    return _with_data(scene, facts)
+
+
+def _with_data(scene: Scene, facts: Facts) -> Facts:
+    """When data came before the runs that are known, where that matters."""
+    is_empty = no_data.is_code_of_none
+    found = {
+        series: stored.last_ends(
+            scene.connection,
+            scene.instance,
+            series,
+            began,
+            empty,
+            partial(is_empty, job=scene.policy.job(series.job_id)),
+            no_data.GAPS + 1,
+        )
+        for series, began, empty in no_data.wanted_ends(facts, scene.policy)
+    }
+    return replace(facts, data_before=found) if found else facts
 
 
 def _beside(

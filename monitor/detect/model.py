@@ -35,6 +35,8 @@ class Facts:
         of them is context only, wherever it stands.
     timetables: of the jobs that have slots, whatever told of them; see `timetable`.
     kept: final runs of a series that were asked for: where a series has as many, older ones are unknown.
+    data_before: when the last runs with data ended among those older ones, oldest first; of series that have
+    runs without.
         None where `runs` has all there are.
     judged_until: up to where time had passed at the last judgement; None when nothing was judged before.
     watched_since: when the instance was first read; what came to be before is known and not announced.
@@ -56,6 +58,7 @@ class Facts:
     system_jobs: tuple[str, ...] = ()
     timetables: Mapping[str, Timetable] = field(default_factory=dict)
     kept: int | None = None
+    data_before: Mapping[Series, tuple[datetime, ...]] = field(default_factory=dict)
     judged_until: datetime | None = None
     watched_since: datetime | None = None
     is_hindsight: bool = False

@@ -7,7 +7,7 @@ without its documents (`RunTime`), so that only what matters is read whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -108,6 +108,51 @@ def changed(
     """The runs that `fresh` names and those that began or ended after that, in no order."""
     news = {"of": instance, "after": after_change, "moved_after": moved_after}
     return [decode(row) for row in conn.execute(_NEWS, news).all()]
+
+
+def last_ends(
+    conn: Connection,
+    instance: str,
+    series: Series,
+    before: datetime,
+    without: Collection[str],
+    is_without: Callable[[str], bool],
+    limit: int,
+) -> tuple[datetime, ...]:
+    """When the last runs ended well that began before that, with other codes than these; oldest first.
+
+    is_without: whether a code that is found belongs to these as well.
+    """
+    codes = set(without)
+    while True:
+        place = {
+            "of": instance,
+            "job": series.job_id,
+            "scope": series.scope,
+            "before": before,
+            "limit": limit,
+        }
+        rows = conn.execute(_ENDS, {**place, "codes": sorted(codes)}).all()
+        more = {row.code for row in rows if is_without(row.code)}
+        if not more:
+            return tuple(row.ended_at for row in reversed(rows))
+        codes |= more
+
+
+_CODE = func.coalesce(func.nullif(executions.c.exit_code, ""), executions.c.status, "")
+_ENDS = (
+    select(executions.c.ended_at, _CODE.label("code"))
+    .where(
+        executions.c.instance == bindparam("of"),
+        executions.c.job_id == bindparam("job"),
+        executions.c.scope == bindparam("scope"),
+        executions.c.began_at < bindparam("before"),
+        executions.c.outcome.in_([Outcome.OK.value, Outcome.DEGRADED.value]),
+        _CODE.not_in(bindparam("codes", expanding=True)),
+    )
+    .order_by(executions.c.began_at.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def most_news(conn: Connection, instance: str, after_change: int) -> int:

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Engine, event
 
 from alerts import store
 from alerts.model import Incident
+from monitor.detect.runs.no_data import no_data
 from monitor.history import cursor as cursors
 from monitor.history import executions as history
 from monitor.history import schema, stats
 from monitor.history.engine import reading
 from monitor.judgement import Judgement, judge_for, load_facts
-from monitor.model import Execution, ExitStatus, Step
+from monitor.model import Execution, ExitStatus, Series, Step
 from monitor.policy import GroupPolicy, JobPolicy, Policy
 from monitor.schedule import Schedule
 
@@ -218,6 +219,53 @@ def test_an_explanation_sees_what_runs_beside_the_job(engine: Engine) -> None:
     assert facts is not None
     assert {series.job_id for series in facts.runs} == {"diff"}
     assert {one.job_id for one in facts.others} == {"full", "x1"}
+
+
+EVERY = 10
+"""Minutes between two runs, of which each fortieth carries data."""
+
+
+def deltas(count: int, last_data: int) -> list[Execution]:
+    """Of a job whose runs mostly find nothing; none has data after that one."""
+    return [
+        replace(
+            run("delta", str(number), EVERY * (number - count), EVERY * (number - count) + 1),
+            exit_status=ExitStatus(
+                "OK" if number % 40 == 0 and number <= last_data else "EMPTY_DELTA", None, "ok"
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        pytest.param(320, "clear", id="two of the usual gaps without data"),
+        pytest.param(321, "holds", id="three of them"),
+    ],
+)
+def test_how_long_data_stays_away_is_known_beyond_the_runs_that_are_looked_at(
+    state: Engine, runs: int, expected: str
+) -> None:
+    seldom = Policy(job=lambda _: JobPolicy(no_data_codes=("EMPTY_*",)))
+    night = deltas(runs, last_data=200)
+    with state.begin() as conn:
+        poll(conn, 0, night, None, policy=seldom)
+    with reading(state) as conn:
+        facts = load_facts(conn, "i", seldom, {"delta"})
+    assert facts is not None
+    assert sum(map(len, facts.runs.values())) < runs / 4
+    whole = replace(
+        facts,
+        runs={Series("delta", "Organization"): tuple(night)},
+        kept=None,
+        data_before={},
+        is_hindsight=True,
+    )
+    for seen in (facts, whole):
+        (*_, last) = no_data(seen, seldom)
+        assert last.state == expected, last.reason
 
 
 JOBS = ("full@A", "full@B", "diff", "diff", "feed", "x1", "x2", "alone", "sfcc-import")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from statistics import median
 
 from alerts.model import Json, Severity
@@ -19,11 +20,13 @@ from monitor.detect.runs.spells import Spell, Spells
 from monitor.detect.runs.telling import Trouble, count, decided, ids, look, named, the_run
 from monitor.detect.subject import GOOD, Subject, subjects
 from monitor.detect.words import moment, span
-from monitor.model import Execution, Outcome
+from monitor.model import Execution, Outcome, Series
 from monitor.policy import JobPolicy, Policy
 
 CONDITION = "no_data"
 GAPS = 30
+"""Between runs with data, the last ones, of which the usual one is taken."""
+
 GAPS_NEEDED = 4
 """Five runs with data: as many as a baseline needs."""
 
@@ -42,9 +45,31 @@ def no_data(facts: Facts, policy: Policy) -> Iterator[Decision]:
         yield decided(subject, _trouble(look_at, current)) if current else _nothing(look_at)
 
 
+def wanted_ends(facts: Facts, policy: Policy) -> Iterator[tuple[Series, datetime, frozenset[str]]]:
+    """Of which series it has to be known when data came before the runs that are known here.
+
+    Those that have older runs, and of these some without data: with when the first known one began, and the
+    codes by which runs without data are known.
+    """
+    for subject in subjects(facts, policy):
+        if len(subject.runs) < (facts.kept or 0) or not subject.is_cut:
+            continue
+        job = subject.job
+        codes = {exit_code(run) or "" for run, how in subject.final if is_empty(run, how, job)}
+        if codes:
+            began = min((run.began for run, _ in subject.final if run.began is not None), default=None)
+            if began is not None:
+                yield subject.series, began, frozenset((*codes, *job.no_data_codes))
+
+
 def is_empty(run: Execution, how: Outcome, job: JobPolicy) -> bool:
     """Whether it ended well and without anything to do."""
     return how in GOOD and ends_with(run, job.no_data_codes)
+
+
+def is_code_of_none(code: str, job: JobPolicy) -> bool:
+    """Whether a run that ended well with this code carried no data."""
+    return any(fnmatchcase(code, glob) for glob in job.no_data_codes)
 
 
 class _Look:
@@ -54,6 +79,8 @@ class _Look:
         self.subject = subject
         self.spells = Spells(is_cut=subject.is_cut)
         self.data = _Data(subject.job.no_data_after)
+        for at in subject.facts.data_before.get(subject.series, ()):
+            self.data.came(at)
         self.before: dict[str, datetime] = {}  # by the run that began a spell: when a run last carried data
         for run, how in subject.final:
             self._take(run, how)
@@ -62,7 +89,8 @@ class _Look:
         if how not in GOOD:
             self.spells.other()
         elif not is_empty(run, how, self.subject.job):
-            self.data.take(run)
+            if run.ended is not None:
+                self.data.came(run.ended)
             self.spells.good(run)
         elif self.spells.habit.may_be and not self.spells.is_open and not self.data.is_overdue(run):
             self.spells.unclear()
@@ -82,13 +110,11 @@ class _Data:
         self._usual: timedelta | None = None
         self.last: datetime | None = None
 
-    def take(self, run: Execution) -> None:
-        if run.ended is None:
-            return
+    def came(self, at: datetime) -> None:
         if self.last is not None:
-            self._gaps.append((run.ended - self.last).total_seconds())
+            self._gaps.append((at - self.last).total_seconds())
             self._usual = None
-        self.last = run.ended
+        self.last = at
 
     @property
     def limit(self) -> timedelta | None:
