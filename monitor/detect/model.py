@@ -35,9 +35,9 @@ class Facts:
         of them is context only, wherever it stands.
     timetables: of the jobs that have slots, whatever told of them; see `timetable`.
     kept: final runs of a series that were asked for: where a series has as many, older ones are unknown.
-    data_before: when the last runs with data ended among those older ones, oldest first; of series that have
-    runs without.
         None where `runs` has all there are.
+    data_before: when the last runs with data ended among those older ones, oldest first; of series that have
+        runs without.
     judged_until: up to where time had passed at the last judgement; None when nothing was judged before.
     watched_since: when the instance was first read; what came to be before is known and not announced.
     is_hindsight: a whole history at once, as `replay` has it: everything in it is news.
