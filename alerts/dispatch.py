@@ -44,7 +44,7 @@ def dispatch(
     return DispatchResult(
         notifications=tuple(one.notification for one in decided.outgoing),
         plan=decided,
-        waiting=len(decided.decisions) - len(decided.planned),
+        waiting=len(waiting.events) - len(decided.planned),
         wake_at=decided.wake_at,
     )
 
@@ -110,17 +110,18 @@ def _is_ahead(waiting: Waiting, now: datetime) -> bool:
 
 def _keys(incidents: Collection[Incident], policy: RoutingPolicy) -> set[str]:
     """Groups that a message about these incidents may belong to."""
-    found: set[str] = set()
-    for incident in incidents:
-        route = policy.route(incident)
-        if route is not None:
-            found |= {route.group_key(incident), route.summary_key(incident.source)}
-    return found
+    return {
+        key
+        for incident in incidents
+        for route in policy.taken_by(incident)
+        for key in (route.group_key(incident), route.summary_key(incident.source))
+    }
 
 
 def _write(conn: Connection, decided: Plan, waiting: Waiting, now: datetime) -> None:
     # First what a second dispatcher would collide with.
-    store.mark_planned(conn, {one.event.id for one in decided.planned if one.event.id is not None}, now)
+    store.mark_planned(conn, {one.id for one in decided.planned if one.id is not None}, now)
+    store.mark_partly_planned(conn, decided.partly_planned)
     store.save_groups(conn, decided.groups, waiting.groups)
     store.save_tellings(conn, decided.tellings)
     for one in decided.outgoing:

@@ -199,7 +199,7 @@ class _Diff:
         if quiet is not None and finding.quiet is None and (news or quiet != KNOWN):
             quiet = None
             kinds = (EventKind.OPENED,)
-        elif quiet is None and new_causes and finding.quiet is None:
+        elif quiet is None and finding.quiet is None and (new_causes or _is_worse(incident, finding)):
             kinds = (EventKind.CAUSE,)
         if quiet is None:
             fresh = bool(news or kinds)
@@ -223,6 +223,11 @@ class _Diff:
 
     def _event(self, incident: Incident, kind: EventKind) -> None:
         self._events.append(IncidentEvent(None, incident.id, kind, self._now, self._late))
+
+
+def _is_worse(incident: Incident, finding: Finding) -> bool:
+    """What was told as a warning and is critical now is news, though it is the same trouble."""
+    return finding.severity.rank < incident.severity.rank
 
 
 def _age(finding: Finding) -> tuple[datetime, datetime, str]:

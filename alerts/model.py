@@ -120,19 +120,23 @@ class Incident:
 
 class EventKind(StrEnum):
     OPENED = "opened"
-    CAUSE = "cause"  # open already, and now for a reason that was not told yet
+    CAUSE = "cause"  # open already, and now for a reason that was not told yet, or worse than it was
     RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentEvent:
-    """A change of an incident that may have to be told. `late`: found while catching up after a stop."""
+    """A change of an incident that may have to be told. `late`: found while catching up after a stop.
+
+    planned_for: the routes that have decided about it, while another one still holds it back.
+    """
 
     id: int | None
     incident_id: str
     kind: EventKind
     at: datetime
     late: bool = False
+    planned_for: frozenset[str] = frozenset()
 
 
 class AttachmentState(StrEnum):

@@ -86,6 +86,7 @@ incident_events = Table(
     Column("at", Instant, nullable=False),
     Column("late", Boolean, nullable=False),
     Column("planned_at", Instant),  # when dispatch decided about it; null while it waits
+    Column("planned_for", Text),  # a list of the routes that have, while another one holds it back
     _partial("ix_incident_events_waiting", "at", where="planned_at IS NULL"),
 )
 

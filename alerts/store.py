@@ -5,6 +5,7 @@ Knows the tables of incidents, occurrences, events, groups and tellings; decides
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -111,7 +112,13 @@ def waiting_events(conn: Connection) -> list[IncidentEvent]:
     rows = conn.execute(
         select(incident_events).where(table.planned_at.is_(None)).order_by(table.at, table.id)
     )
-    return [IncidentEvent(row.id, row.incident_id, EventKind(row.kind), row.at, row.late) for row in rows]
+    return [
+        IncidentEvent(
+            *(row.id, row.incident_id, EventKind(row.kind), row.at, row.late),
+            frozenset(json.loads(row.planned_for) if row.planned_for else ()),
+        )
+        for row in rows
+    ]
 
 
 def mark_planned(conn: Connection, ids: Collection[int], now: datetime) -> None:
@@ -123,6 +130,20 @@ def mark_planned(conn: Connection, ids: Collection[int], now: datetime) -> None:
         done += conn.execute(statement.values(planned_at=now)).rowcount
     if done != len(set(ids)):
         raise Conflict("another agent is dispatching the same events")
+
+
+def mark_partly_planned(conn: Connection, planned: Mapping[IncidentEvent, frozenset[str]]) -> None:
+    """Which routes have decided about events that others hold back; Conflict as above."""
+    table = incident_events.c
+    for event, routes in planned.items():
+        if routes == event.planned_for:
+            continue
+        # Compared as it was read: whoever looked at the same may have told of it meanwhile.
+        before = table.planned_for
+        same = before == _list(event.planned_for) if event.planned_for else before.is_(None)
+        statement = update(incident_events).where(table.id == event.id, table.planned_at.is_(None), same)
+        if conn.execute(statement.values(planned_for=_list(routes))).rowcount != 1:
+            raise Conflict("another agent is dispatching the same events")
 
 
 def tellings_of(conn: Connection, incident_ids: Collection[str]) -> list[Telling]:
@@ -214,6 +235,10 @@ def prune(conn: Connection, before: datetime) -> int:
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+def _list(names: Iterable[str]) -> str:
+    return json.dumps(sorted(names))
 
 
 def _event_values(event: IncidentEvent) -> dict[str, Any]:

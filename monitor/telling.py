@@ -20,7 +20,6 @@ from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, backlogs, dispatch
 from alerts.model import Attachment, DeliveryReason, Notification
 from alerts.notifier import Notifier
-from alerts.routing import Route, RoutingPolicy
 from monitor.clock import Clock
 from monitor.errors import LeaseLostError, StoppingError
 from monitor.history import leases as stored
@@ -30,6 +29,7 @@ from monitor.history.leases import Lease
 from monitor.leases import DISPATCHER, Leases, instance_of
 from monitor.metrics import AgentMetrics
 from monitor.published import OutboxSnapshot
+from monitor.routes import routing
 from monitor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Teller:
         self._clock = clock
         self._metrics = metrics
         self._stopping = stopping
-        self._routing = _routing(settings, tuple(notifiers))
+        self._routing = routing(settings, tuple(notifiers))
         self._leading = threading.Lock()
         self._tenure: Lease | None = None
         self._looked: tuple[Lease | None, float] | None = None
@@ -199,14 +199,3 @@ def _about(notification: Notification) -> str:
     names = ", ".join(f"{one.condition} {one.name}" for one in notification.incidents[:5])
     more = len(notification.incidents) - 5
     return f"{names} and {more} more" if more > 0 else names
-
-
-def _routing(settings: Settings, targets: tuple[str, ...]) -> RoutingPolicy:
-    return RoutingPolicy(
-        routes=(Route("default", targets, tuple(settings.group_by)),),
-        group_wait=settings.group_wait,
-        group_interval=settings.group_interval,
-        repeat_interval=settings.repeat_interval,
-        log_wait=settings.log_wait,
-        storm_threshold=settings.storm_threshold,
-    )

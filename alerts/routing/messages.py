@@ -31,7 +31,8 @@ class Draft:
 
     def wait(self, subjects: Iterable[Subject], reason: Reason, until: datetime) -> None:
         for subject in subjects:
-            self.decisions.extend(Decision(event, reason) for event in subject.events)
+            name = subject.route.name
+            self.decisions.extend(Decision(event, reason, name) for event in subject.events)
         self.wake_at = until if self.wake_at is None else min(self.wake_at, until)
 
     def tell(self, key: str, kind: NotificationKind, subjects: Sequence[Subject]) -> None:
@@ -52,7 +53,10 @@ class Draft:
         )
         for subject in subjects:
             self._remember(key, subject)
-            self.decisions.extend(Decision(event, _reason(kind, subject, event)) for event in subject.events)
+            name = subject.route.name
+            self.decisions.extend(
+                Decision(event, _reason(kind, subject, event), name) for event in subject.events
+            )
 
     def repeat(self, route: Route, key: str, incidents: Sequence[Incident], counted: int) -> None:
         listed = tuple(sorted(incidents, key=worst_first))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from functools import cached_property
 from urllib.parse import quote
 
 from alerts.model import AttachmentState, Incident, IncidentEvent, Notification
+from alerts.routing.matching import Match, Said, said_of
 
 
 class Reason(StrEnum):
@@ -35,13 +36,20 @@ class Reason(StrEnum):
         return self in {Reason.WAITING_GROUP, Reason.WAITING_INTERVAL, Reason.WAITING_ATTACHMENT}
 
 
+EVERYTHING = Match()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """group_by: labels; incidents that agree in all of them share messages."""
+    """group_by: labels; incidents that agree in all of them share messages. goes_on: what it takes is offered
+    to the routes below as well. The name is part of the keys of its groups: with another one, what was told
+    is told anew."""
 
     name: str
     targets: tuple[str, ...]
     group_by: tuple[str, ...] = ()
+    match: Match = EVERYTHING
+    goes_on: bool = False
 
     @property
     def prefix(self) -> str:
@@ -59,18 +67,29 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """routes: the first one takes everything. repeat_interval: zero means never."""
+    """routes: read from the top; the first that takes an incident is the last one asked, unless it goes on.
+
+    about: what the settings say of an incident's instance and job. repeat_interval: zero means never.
+    """
 
     routes: tuple[Route, ...]
+    about: Callable[[Incident], Said] = lambda _incident: {}
     group_wait: timedelta = timedelta(seconds=10)
     group_interval: timedelta = timedelta(minutes=5)
     repeat_interval: timedelta = timedelta(hours=4)
     log_wait: timedelta = timedelta(seconds=30)
     storm_threshold: int = 20
 
-    def route(self, _incident: Incident) -> Route | None:
-        """Where news of this incident go; None when nobody wants to be told."""
-        return next((route for route in self.routes if route.targets), None)
+    def taken_by(self, incident: Incident) -> tuple[Route, ...]:
+        """Where news of this incident go; none where no route takes it. One may have no target."""
+        said = said_of(incident, self.about(incident))
+        found: list[Route] = []
+        for route in self.routes:
+            if route.match.takes(said):
+                found.append(route)
+                if not route.goes_on:
+                    break
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +142,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """route: on whose behalf; empty for all of them."""
+
     event: IncidentEvent
     reason: Reason
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +157,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """decisions: one for each event given. wake_at: when another look is due if nothing else happens."""
+    """decisions: for each event given one by each of its routes, or one for all.
+
+    wake_at: when another look is due if nothing else happens.
+    """
 
     outgoing: tuple[Outgoing, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -144,6 +169,23 @@ class Plan:
     wake_at: datetime | None = None
 
     @property
-    def planned(self) -> tuple[Decision, ...]:
-        """Those decided for good: told, or never to be told."""
-        return tuple(one for one in self.decisions if not one.reason.waits)
+    def planned(self) -> tuple[IncidentEvent, ...]:
+        """Those decided for good by all their routes: told, or never to be told."""
+        return tuple(event for event, waits in self._by_event.items() if not any(waits.values()))
+
+    @property
+    def partly_planned(self) -> Mapping[IncidentEvent, frozenset[str]]:
+        """Those that a route still holds back, with the routes that have decided, now or before."""
+        return {
+            event: event.planned_for | {route for route, is_waiting in waits.items() if not is_waiting}
+            for event, waits in self._by_event.items()
+            if any(waits.values()) and not all(waits.values())
+        }
+
+    @property
+    def _by_event(self) -> Mapping[IncidentEvent, Mapping[str, bool]]:
+        """Whether it waits, by route."""
+        found: defaultdict[IncidentEvent, dict[str, bool]] = defaultdict(dict)
+        for one in self.decisions:
+            found[one.event][one.route] = one.reason.waits
+        return found

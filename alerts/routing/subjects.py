@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,11 +65,15 @@ def subjects(waiting: Waiting, policy: RoutingPolicy) -> tuple[list[Subject], li
     told: list[Subject] = []
     dropped: list[Decision] = []
     for incident_id, its_events in events.items():
-        found = _judge(waiting.incidents.get(incident_id), tuple(its_events), waiting, policy)
-        if isinstance(found, Subject):
-            told.append(found)
-        else:
+        found = _judge(waiting.incidents.get(incident_id), its_events, waiting, policy)
+        if isinstance(found, Reason):
             dropped.extend(Decision(event, found) for event in its_events)
+            continue
+        for route, judged in found:
+            if isinstance(judged, Subject):
+                told.append(judged)
+            else:
+                dropped.extend(Decision(event, judged, route.name) for event in its_events)
     told.sort(key=lambda one: worst_first(one.incident))
     return told, dropped
 
@@ -78,15 +83,34 @@ def worst_first(incident: Incident) -> tuple[bool, int, datetime, str]:
 
 
 def _judge(
-    incident: Incident | None, events: tuple[IncidentEvent, ...], waiting: Waiting, policy: RoutingPolicy
-) -> Subject | Reason:
+    incident: Incident | None, events: Sequence[IncidentEvent], waiting: Waiting, policy: RoutingPolicy
+) -> Sequence[tuple[Route, Subject | Reason]] | Reason:
+    """For each route that takes it; the reason alone where none does."""
     if incident is None:  # pruned meanwhile
         return Reason.NEVER_ANNOUNCED
     if incident.quiet is not None:
         return Reason.QUIET
-    route = policy.route(incident)
-    if route is None:
+    routes = _routes(incident, waiting, policy)
+    return [(route, _by_route(incident, events, route, waiting)) for route in routes] or Reason.NO_TARGET
+
+
+def _routes(incident: Incident, waiting: Waiting, policy: RoutingPolicy) -> Sequence[Route]:
+    """Those that take it; of what is over also those that were told while they did."""
+    takes = policy.taken_by(incident)
+    if incident.is_open:
+        return takes
+    told = [one for one in policy.routes if one not in takes and waiting.telling(incident.id, one.prefix)]
+    return (*takes, *told)
+
+
+def _by_route(
+    incident: Incident, its_events: Sequence[IncidentEvent], route: Route, waiting: Waiting
+) -> Subject | Reason:
+    if not route.targets:
         return Reason.NO_TARGET
+    events = tuple(event for event in its_events if route.name not in event.planned_for)
+    if not events:
+        return Reason.RESOLVED  # all of it was decided before, and another route waits
     telling = waiting.telling(incident.id, route.prefix)
     if telling is not None and telling.resolved_told_at is not None:
         return Reason.RESOLVED  # its end was told with another message

@@ -62,7 +62,7 @@ def check(ctx: click.Context) -> None:
 @click.pass_context
 def show(ctx: click.Context, output: str) -> None:
     """The settings in force, defaults included, secrets hidden."""
-    values = settings_of(ctx).settings.model_dump(mode="json")
+    values = settings_of(ctx).settings.model_dump(mode="json", by_alias=True)
     if output == "json":
         print_json(values)
         return

@@ -1,4 +1,4 @@
-"""What is allowed in the settings of an instance and yet likely not meant. Pure."""
+"""What is allowed in the settings and yet likely not meant. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from monitor.settings.model import InstanceSettings, Settings
 
 
 def advice(settings: Settings) -> Iterator[str]:
-    """In sentences, each with its instance."""
+    """In sentences, each with its place."""
+    if settings.routes and (settings.routes[-1].match or settings.routes[-1].goes_on):
+        yield (
+            "routes: what none of them takes goes to all targets; a last route without match says who is to "
+            "hear of it (targets = []: nobody)"
+        )
     for instance in settings.instances:
         lines = (*_without_effect(instance), *_certificates(instance), *_one_client_for_both(instance))
         yield from (f"instance {instance.name}: {line}" for line in lines)

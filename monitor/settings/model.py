@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import Field, SecretStr
 
-from monitor.settings import credentials, schedules
+from monitor.settings import credentials, routes, schedules
 from monitor.settings.duration import Duration, PositiveDuration, parse_duration
 from monitor.settings.given import fields_of, has
 from monitor.settings.loglimits import LogSizeLimit, LogTimeLimit
+from monitor.settings.routes import RouteSettings
 from monitor.settings.secrets import SecretSource, secret_source
 from monitor.settings.table import Table
 from monitor.settings.thresholds import DetectionSettings, Globs, InstanceThresholds, JobThresholds
@@ -197,6 +198,7 @@ class Settings(Table):
     jobs: list[JobSettings] = []
     groups: list[GroupSettings] = []
     targets: list[TargetSettings] = []
+    routes: list[RouteSettings] = []
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
@@ -213,6 +215,8 @@ class Settings(Table):
             {apprise_name(number) for number in range(1, count + 1)} & set(_names(given.get("targets")))
         ):
             yield f"a target is named {name}, which is the name of one of apprise_urls; give it another"
+        known = (*_names(given.get("targets")), *(apprise_name(number) for number in range(1, count + 1)))
+        yield from routes.contradictions(given, known)
 
 
 def _duration(value: Any) -> timedelta | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from alerts.incidents import CAUSES_KEPT, Changes, reconcile
-from alerts.model import EventKind, Finding, Incident
+from alerts.model import EventKind, Finding, Incident, Severity
 from alerts.testing import finding
 
 NOW = datetime(2026, 11, 23, 13, tzinfo=UTC)
@@ -49,6 +52,22 @@ def test_known_causes_are_counted_and_not_told() -> None:
 def test_a_cause_without_a_new_run_is_no_news() -> None:
     again = finding(occurrences=("1",), cause="no such file", causes=("no such file",))
     assert look(again, opened("disk full"), known=("1",)).events == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kinds"),
+    [
+        pytest.param(Severity.WARNING, Severity.CRITICAL, [EventKind.CAUSE], id="it grew worse"),
+        pytest.param(Severity.CRITICAL, Severity.CRITICAL, [], id="it is as it was"),
+        pytest.param(Severity.CRITICAL, Severity.WARNING, [], id="it is not as bad any more"),
+    ],
+)
+def test_what_grew_worse_is_told_though_nothing_else_happened(
+    before: Severity, now: Severity, kinds: list[EventKind]
+) -> None:
+    incident = replace(opened("late"), severity=before)
+    again = replace(finding(occurrences=("1",), cause="late"), severity=now)
+    assert [event.kind for event in look(again, incident, known=("1",)).events] == kinds
 
 
 def test_the_newest_causes_are_kept() -> None:

@@ -281,7 +281,7 @@ def ill_told(watch: Watch) -> list[str]:
         messages = [codec.notification(row) for row in rows]
         states = Counter(connection.execute(select(outbox.c.state)).scalars())
     news = Counter(
-        (one.id, one.is_open, tuple(one.causes))
+        (one.id, one.is_open, tuple(one.causes), one.severity)
         for message in messages
         for one in message.incidents
         if one.id in message.news

@@ -76,6 +76,7 @@ def _incident_events() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("planned_at", sa.BigInteger()),
+        sa.Column("planned_for", sa.Text()),
     )
     op.create_index(
         "ix_incident_events_waiting",

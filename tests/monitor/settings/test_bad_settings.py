@@ -251,6 +251,37 @@ def row(story: str, text: str, line: str) -> object:
             "targets[0]: a table is wanted here",
         ),
         row(
+            "a route to nowhere known",
+            f'{TARGET}url = "json://a"\n[[routes]]\ntargets = ["opps"]',
+            "routes[0].targets: there is no target opps; known are ops",
+        ),
+        row(
+            "a route without any target there is",
+            '[[routes]]\ntargets = ["ops"]',
+            "routes[0].targets: there is no target ops; "
+            "known are none: name them in [[targets]] or apprise_urls",
+        ),
+        row(
+            "a match by what nothing has",
+            '[[routes]]\ntargets = []\nmatch = { job = "x" }',
+            "routes[0].match: nothing can be matched by job; did you mean job_id?",
+        ),
+        row(
+            "a match by a condition there is not",
+            '[[routes]]\ntargets = []\nmatch = { condition = "fail" }',
+            "routes[0].match: there is no condition fail; did you mean failed?",
+        ),
+        row(
+            "a match by a severity in capitals",
+            '[[routes]]\ntargets = []\nmatch = { severity = ["info", "CRITICAL"] }',
+            "routes[0].match: there is no severity CRITICAL; did you mean critical?",
+        ),
+        row(
+            "two routes of one name",
+            '[[routes]]\nname = "a"\ntargets = []\n[[routes]]\nname = "a"\ntargets = []',
+            "two routes are named a; give each its own name",
+        ),
+        row(
             "a target named like one without a name",
             'apprise_urls = ["json://a", "json://b"]\n[[targets]]\nname = "apprise-2"\nurl = "json://c"',
             "a target is named apprise-2, which is the name of one of apprise_urls; give it another",

@@ -1,0 +1,141 @@
+"""From the settings to routes: what is known of an incident's instance and job, and who hears of what.
+
+The one place where `alerts.routing` meets the settings. What no route there takes is told to all targets: a
+match that is too narrow must not be how a failure is lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from alerts.model import Incident
+from alerts.routing import Route, RoutingPolicy
+from alerts.routing.matching import Match, Said, said_of
+from monitor.detect.together.groups import is_member
+from monitor.policy import Policy
+from monitor.settings import Settings
+from monitor.settings.kinds import instance_type
+from monitor.settings.policies import policy
+from monitor.settings.routes import MATCHED, RouteSettings
+
+DEFAULT = "default"
+"""The route below those of the settings: all that none of them takes goes to all targets."""
+
+
+def routing(settings: Settings, targets: Sequence[str]) -> RoutingPolicy:
+    """targets: those that there are, by name; the others are left out."""
+    usual = tuple(settings.group_by)
+    names = _names([*(_named(one) for one in settings.routes), DEFAULT])
+    routes = [
+        Route(
+            name,
+            tuple(one for one in route.targets if one in targets),
+            usual if route.group_by is None else tuple(route.group_by),
+            Match({field: tuple(globs) for field, globs in route.match.items()}),
+            goes_on=route.goes_on,
+        )
+        for name, route in zip(names, settings.routes, strict=False)
+    ]
+    return RoutingPolicy(
+        routes=(*routes, Route(names[-1], tuple(targets), usual)),
+        about=about(settings),
+        group_wait=settings.group_wait,
+        group_interval=settings.group_interval,
+        repeat_interval=settings.repeat_interval,
+        log_wait=settings.log_wait,
+        storm_threshold=settings.storm_threshold,
+    )
+
+
+def about(settings: Settings) -> Callable[[Incident], Said]:
+    """What the settings say of an incident's instance and of its job."""
+    known = _instances(settings)
+
+    def said(incident: Incident) -> Said:
+        instance = known.get(incident.source)
+        return {} if instance is None else instance.said(incident.labels.get("job_id", ""))
+
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether a route takes it. misses: for which names it does not; asked: whether it came to that."""
+
+    route: Route
+    takes: bool
+    misses: tuple[str, ...]
+    asked: bool
+
+
+def offers(incident: Incident, policy: RoutingPolicy) -> list[Offer]:
+    """What each route says to it, from the top."""
+    said = said_of(incident, policy.about(incident))
+    found: list[Offer] = []
+    asked = True
+    for route in policy.routes:
+        misses = route.match.misses(said)
+        takes = asked and not misses
+        found.append(Offer(route, takes, misses, asked))
+        asked = asked and not (takes and not route.goes_on)
+    return found
+
+
+def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, ...]]:
+    """By instance, the targets that may hear of it: of whatever job, condition and severity."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, instance in _instances(settings).items():
+        said = {**instance.said(""), "instance": (name,)}
+        of_instance = {"instance", "instance_type", *instance.labels}
+        targets: dict[str, None] = {}
+        for route in routes:
+            misses = {*route.match.misses(said)}
+            # Of a label that this instance does not have, nothing else will ever be known either.
+            if misses & of_instance or misses - {*MATCHED}:
+                continue
+            targets |= dict.fromkeys(route.targets)
+            if not misses and not route.goes_on:
+                break
+        found[name] = tuple(targets)
+    return found
+
+
+def _instances(settings: Settings) -> dict[str, _Instance]:
+    return {
+        one.name: _Instance(one.labels, instance_type(one), policy(settings, one))
+        for one in settings.instances
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    labels: Mapping[str, str]
+    kind: str
+    policy: Policy
+
+    def said(self, job_id: str) -> Said:
+        groups = [group.name for group in self.policy.groups if job_id and is_member(job_id, group)]
+        owner = self.policy.job(job_id).owner if job_id else ""
+        return {
+            **{name: (value,) for name, value in self.labels.items()},
+            "instance_type": (self.kind,),
+            "group": tuple(groups),
+            "owner": (owner,) if owner else (),
+        }
+
+
+def _named(route: RouteSettings) -> str:
+    """One without a name by its targets, so that another that is put before it does not rename it."""
+    return route.name or " and ".join(route.targets) or "nobody"
+
+
+def _names(wanted: Sequence[str]) -> list[str]:
+    """Each once."""
+    found: list[str] = []
+    seen: Counter[str] = Counter()
+    for name in wanted:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
