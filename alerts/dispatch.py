@@ -13,16 +13,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from alerts import attachments, outbox, store
+from alerts import attachments, outbox, silence_store, store
 from alerts.model import Incident, Notification
 from alerts.outbox import Backlog
 from alerts.routing import Plan, RoutingPolicy, Waiting, plan
+from alerts.routing.holding import hold, is_held
+from alerts.routing.messages import Draft
 from alerts.routing.subjects import subjects
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchResult:
-    """notifications: queued now. waiting: events not decided yet. wake_at: when to look again at last."""
+    """notifications: queued now. waiting: events not decided yet, those that are silenced aside.
+
+    wake_at: when to look again at last.
+    """
 
     notifications: tuple[Notification, ...] = ()
     plan: Plan = field(default_factory=Plan)
@@ -44,7 +49,7 @@ def dispatch(
     return DispatchResult(
         notifications=tuple(one.notification for one in decided.outgoing),
         plan=decided,
-        waiting=len(waiting.events) - len(decided.planned),
+        waiting=decided.awaited,
         wake_at=decided.wake_at,
     )
 
@@ -61,34 +66,55 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
     tellings += store.open_tellings(conn, keys)
     incidents |= store.get(conn, {one.incident_id for one in tellings} - incidents.keys())
     refs = {ref for one in incidents.values() for ref in one.attachments[-1:]}
+    oldest = min((event.at for event in events), default=now)
     return Waiting(
         events=events,
         incidents=incidents,
         groups=store.groups(conn, keys),
         tellings=tuple(dict.fromkeys(tellings)),
         attachments=attachments.states(conn, refs),
+        silences=silence_store.ending_after(conn, min(oldest, now)),
     )
 
 
-def backlogs(conn: Connection, policy: RoutingPolicy) -> tuple[Backlog, ...]:
-    """What each target of the policy has not taken: rows of the outbox, groups that wait to become one."""
+def backlogs(conn: Connection, policy: RoutingPolicy, now: datetime) -> tuple[Backlog, ...]:
+    """What each target of the policy has not taken: rows of the outbox, groups that wait to become one.
+
+    What is silenced or muted now is not waited for.
+    """
     known = {target for route in policy.routes for target in route.targets}
     counts: Counter[str] = Counter()
     oldest: dict[str, datetime] = {}
     rows = (one for one in outbox.backlogs(conn) if one.target in known)
-    for one in (*rows, *_undispatched(conn, policy)):
+    for one in (*rows, *_undispatched(conn, policy, now)):
         counts[one.target] += one.count
         oldest[one.target] = min(one.oldest, oldest.get(one.target, one.oldest))
     return tuple(Backlog(target, counts[target], oldest[target]) for target in sorted(counts))
 
 
-def _undispatched(conn: Connection, policy: RoutingPolicy) -> Sequence[Backlog]:
+def silenced(conn: Connection, policy: RoutingPolicy, now: datetime) -> list[Incident]:
+    """Open incidents that are news, and are held back from all who would be told."""
+    silences = silence_store.ending_after(conn, now)
+    if not silences and policy.mutes is None:
+        return []
+    waiting = Waiting((), {}, silences=silences)
+    news = (one for one in store.open_everywhere(conn) if one.quiet is None)
+    return [
+        one
+        for one in news
+        if all(is_held(one, route.name, waiting, policy, now) for route in policy.taken_by(one))
+    ]
+
+
+def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Sequence[Backlog]:
     events = store.waiting_events(conn)
     if not events:
         return ()
     incidents = store.get(conn, {event.incident_id for event in events})
     tellings = tuple(store.tellings_of(conn, incidents))
-    tellable, _ = subjects(Waiting(events, incidents, tellings=tellings), policy)
+    silences = silence_store.ending_after(conn, min(event.at for event in events))
+    waiting = Waiting(events, incidents, tellings=tellings, silences=silences)
+    tellable = hold(subjects(waiting, policy)[0], policy, Draft(waiting, now, str))
     groups: dict[str, Backlog] = {}
     for subject in sorted(tellable, key=lambda one: one.at, reverse=True):
         groups.update(

@@ -107,6 +107,18 @@ tellings = Table(
     Index("ix_tellings_incident_id", "incident_id"),
 )
 
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("match", Text, nullable=False),  # JSON: name -> globs
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Index("ix_silences_ends_at", "ends_at"),
+)
+
 notifications = Table(
     "notifications",
     metadata,

@@ -9,8 +9,9 @@ from itertools import chain
 
 from sqlalchemy import Connection, Engine
 
-from alerts import store
+from alerts import silence_store, store
 from alerts.model import Incident, Json
+from alerts.routing.silences import Silence
 from monitor.detect import CONDITIONS
 from monitor.detect import explain as judged
 from monitor.detect.baseline import Baseline
@@ -22,6 +23,7 @@ from monitor.history.engine import reading
 from monitor.judgement import load_facts
 from monitor.model import ORGANIZATION
 from monitor.policy import Policy
+from monitor.routes import about
 from monitor.settings import Settings
 from monitor.settings.policies import policy
 
@@ -49,10 +51,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """told: by incident; those nobody was told of are absent."""
+    """told: by incident; those nobody was told of are absent. silenced: of open ones, why nobody is told."""
 
     explanation: Explanation
     told: Mapping[str, Told] = field(default_factory=dict)
+    silenced: Mapping[str, Silence] = field(default_factory=dict)
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -88,8 +91,10 @@ def explanations(
             rules = next((policy(settings, one) for one in settings.instances if one.name == name), Policy())
             facts = load_facts(connection, name, rules, {job_id}, at)
             if facts is not None:
-                about = explain(job_id, facts, rules, _until(incidents, at))
-                found.append(Explained(about, _told(connection, about.incidents)))
+                found_out = explain(job_id, facts, rules, _until(incidents, at))
+                told = _told(connection, found_out.incidents)
+                silenced = _silenced(connection, settings, found_out.incidents, now)
+                found.append(Explained(found_out, told, silenced))
     return found
 
 
@@ -99,6 +104,9 @@ def document(one: Explained) -> dict[str, Json]:
     for incident in found["incidents"]:
         told = one.told.get(incident["id"], Told())
         incident["told_at"], incident["resolution_told_at"] = told.opened, told.resolved
+        silence = one.silenced.get(incident["id"])
+        incident["silenced_until"] = silence.ends_at if silence else None
+        incident["silenced_by"] = silence.id if silence else None
     return found
 
 
@@ -128,6 +136,19 @@ def _told(connection: Connection, incidents: tuple[Incident, ...]) -> dict[str, 
             _first(before.opened, telling.opened_told_at), _first(before.resolved, telling.resolved_told_at)
         )
     return found
+
+
+def _silenced(
+    connection: Connection, settings: Settings, incidents: Iterable[Incident], now: datetime
+) -> dict[str, Silence]:
+    """The last to end counts."""
+    known = about(settings)
+    return {
+        incident.id: silence
+        for silence in silence_store.ending_after(connection, now)
+        for incident in incidents
+        if incident.is_open and silence.is_active(now) and silence.takes(incident, known(incident))
+    }
 
 
 def _first(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -171,6 +192,9 @@ def _incidents(one: Explained) -> Iterator[str]:
         if incident.resolution:
             yield f"    {incident.resolution}"
         yield f"    {_telling(incident, one.told.get(incident.id), seen)}"
+        if silence := one.silenced.get(incident.id):
+            until = moment(silence.ends_at, seen)
+            yield f"    silenced until {until} by {silence.created_by} ({silence.id}): {silence.comment}"
     if more := len(one.explanation.incidents) - len(shown):
         yield f"  and {more} more that ended within seven days"
 

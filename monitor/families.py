@@ -49,7 +49,7 @@ def of_instances(snapshots: Sequence[InstanceSnapshot], now: datetime) -> Iterat
     yield _credentials(snapshots)
 
 
-def of_outbox(targets: Mapping[str, OutboxSnapshot], now: datetime) -> Iterator[Metric]:
+def of_outbox(targets: Mapping[str, OutboxSnapshot], silenced: int | None, now: datetime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "sfcc_alert_outbox_messages", "Messages a target has not taken yet.", labels=["target"]
     )
@@ -61,7 +61,12 @@ def of_outbox(targets: Mapping[str, OutboxSnapshot], now: datetime) -> Iterator[
     for target, snapshot in targets.items():
         waiting.add_metric([target], snapshot.waiting)
         oldest.add_metric([target], 0.0 if snapshot.oldest is None else _age(snapshot.oldest, now))
-    yield from (waiting, oldest)
+    held = GaugeMetricFamily(
+        "sfcc_alert_silenced", "Open incidents nobody is told of while a silence or a mute lasts."
+    )
+    if silenced is not None:
+        held.add_metric([], silenced)
+    yield from (waiting, oldest, held)
 
 
 InstanceValue = Callable[[InstanceSnapshot], float | None]

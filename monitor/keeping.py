@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sqlalchemy import Connection, Engine
 
-from alerts import attachments, outbox, store
+from alerts import attachments, outbox, silence_store, store
 from monitor.clock import Clock
 from monitor.history import retention, schedules, stats
 from monitor.policy import Policy
@@ -48,6 +48,7 @@ class Keeper:
             deleted = retention.prune(connection, before=before, limit=ROWS_AT_ONCE)
             store.prune(connection, before)
             outbox.prune(connection, before)
+            silence_store.prune(connection, before)
             attachments.prune(connection, now - self._settings.log_keep)
             keep = {*_with_open_incidents(connection), *self._scheduled(connection)}
             gone = retention.forget(connection, now=now, after=self._settings.forget_after, keep=keep)

@@ -43,7 +43,7 @@ class StateCollector(Collector):
         self._now = now
         self._publishing = threading.Lock()
         self._instances: dict[str, Sheets] = {}
-        self._outbox: dict[str, OutboxSnapshot] = {}
+        self._outbox: tuple[dict[str, OutboxSnapshot], int | None] = ({}, None)
 
     def publish(self, snapshot: InstanceSnapshot) -> None:
         """Of one instance in the order of time; of several at once."""
@@ -61,8 +61,9 @@ class StateCollector(Collector):
         with self._publishing:
             self._instances = {name: one for name, one in self._instances.items() if name != instance}
 
-    def publish_outbox(self, targets: Mapping[str, OutboxSnapshot]) -> None:
-        self._outbox = dict(targets)
+    def publish_outbox(self, targets: Mapping[str, OutboxSnapshot], silenced: int | None = None) -> None:
+        """silenced: None where another agent tells."""
+        self._outbox = dict(targets), silenced
 
     def describe(self) -> list[Metric]:
         return []
@@ -82,7 +83,7 @@ class StateCollector(Collector):
     def _others(self, snapshots: list[InstanceSnapshot]) -> Iterator[Metric]:
         now = self._now()
         yield from of_instances(snapshots, now)
-        yield from of_outbox(self._outbox, now)
+        yield from of_outbox(*self._outbox, now)
 
 
 class AgentMetrics:

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
 
 from alerts.model import Incident
 from alerts.routing import Route, RoutingPolicy
 from alerts.routing.matching import Match, Said, said_of
+from alerts.routing.silences import Span
 from monitor.detect.together.groups import is_member
 from monitor.policy import Policy
 from monitor.settings import Settings
 from monitor.settings.kinds import instance_type
-from monitor.settings.policies import policy
+from monitor.settings.policies import policy, windows_of
 from monitor.settings.routes import MATCHED, RouteSettings
+from monitor.settings.windows import MUTE
 
 DEFAULT = "default"
 """The route below those of the settings: all that none of them takes goes to all targets."""
@@ -41,6 +45,7 @@ def routing(settings: Settings, targets: Sequence[str]) -> RoutingPolicy:
     return RoutingPolicy(
         routes=(*routes, Route(names[-1], tuple(targets), usual)),
         about=about(settings),
+        mutes=_mutes(settings),
         group_wait=settings.group_wait,
         group_interval=settings.group_interval,
         repeat_interval=settings.repeat_interval,
@@ -58,6 +63,31 @@ def about(settings: Settings) -> Callable[[Incident], Said]:
         return {} if instance is None else instance.said(incident.labels.get("job_id", ""))
 
     return said
+
+
+def _mutes(
+    settings: Settings,
+) -> Callable[[Incident, str, datetime, datetime], Sequence[Span]] | None:
+    """None where there is no window of that kind."""
+    windows = {one.name: windows_of(settings, one, MUTE) for one in settings.instances}
+    if not any(windows.values()):
+        return None
+
+    def mutes(incident: Incident, _route: str, since: datetime, now: datetime) -> Sequence[Span]:
+        return [
+            Span(start, end)
+            for table, window in windows.get(incident.source, ())
+            if _is_muted(incident, table.jobs)
+            for start, end in window.spans(since, now)
+        ]
+
+    return mutes
+
+
+def _is_muted(incident: Incident, jobs: Sequence[str]) -> bool:
+    """What is of the whole instance only by a window for all of its jobs."""
+    names = [incident.labels[name] for name in ("job_id", "other_job_id") if incident.labels.get(name)]
+    return any(fnmatchcase(name, glob) for name in names for glob in jobs) if names else "*" in jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alerts import attachments, outbox, store
 from alerts.delivery import deliver_next
-from alerts.dispatch import DispatchResult, backlogs, dispatch
+from alerts.dispatch import DispatchResult, backlogs, dispatch, silenced
 from alerts.model import Attachment, DeliveryReason, Notification
 from alerts.notifier import Notifier
 from monitor.clock import Clock
@@ -148,13 +148,15 @@ class Teller:
 
     def publish(self) -> None:
         found = self.backlog()
+        with reading(self._engine) as connection:
+            held = silenced(connection, self._routing, self._clock.now())
         self._metrics.state.publish_outbox(
-            {target: found.get(target, OutboxSnapshot()) for target in self._notifiers}
+            {target: found.get(target, OutboxSnapshot()) for target in self._notifiers}, len(held)
         )
 
     def backlog(self) -> dict[str, OutboxSnapshot]:
         with reading(self._engine) as connection:
-            found = backlogs(connection, self._routing)
+            found = backlogs(connection, self._routing, self._clock.now())
         return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
 
     def _deliver_next(self, target: str) -> DeliveryReason | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from alerts.routing.grouping import repeat, tell_groups
+from alerts.routing.holding import hold
 from alerts.routing.messages import Draft
 from alerts.routing.model import Decision, Outgoing, Plan, Reason, Route, RoutingPolicy, Telling, Waiting
 from alerts.routing.storm import catch_up, summarise
@@ -33,6 +34,7 @@ def plan(waiting: Waiting, policy: RoutingPolicy, now: datetime, new_id: Callabl
     draft = Draft(waiting, now, new_id)
     tellable, dropped = subjects(waiting, policy)  # quiet, never announced, no target: out
     draft.decisions.extend(dropped)
+    tellable = hold(tellable, policy, draft)  # silenced or muted: later, or never
     tellable = catch_up(tellable, policy, draft)  # what a stop has hidden: one message for each source
     tellable = summarise(tellable, policy, draft)  # too many at once: one message for each source
     tell_groups(tellable, policy, draft)  # the rest: one message for each group

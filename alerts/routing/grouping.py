@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from alerts.model import NotificationKind, Severity
+from alerts.routing.holding import is_held
 from alerts.routing.messages import Draft
 from alerts.routing.model import Reason, RoutingPolicy
 from alerts.routing.storm import held_for_files
@@ -36,7 +37,12 @@ def repeat(policy: RoutingPolicy, draft: Draft) -> None:
         if route is None or key in draft.groups or draft.now < told_at + policy.repeat_interval:
             continue
         still_open = draft.still_open(key)
-        critical = [one for one in still_open if one.severity is Severity.CRITICAL]
+        critical = [
+            one
+            for one in still_open
+            if one.severity is Severity.CRITICAL
+            and not is_held(one, route.name, draft.waiting, policy, draft.now)
+        ]
         if critical:
             draft.repeat(route, key, critical, len(still_open) - len(critical))
 

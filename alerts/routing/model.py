@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from alerts.model import AttachmentState, Incident, IncidentEvent, Notification
 from alerts.routing.matching import Match, Said, said_of
+from alerts.routing.silences import Silence, Span
 
 
 class Reason(StrEnum):
@@ -27,13 +28,19 @@ class Reason(StrEnum):
     WAITING_GROUP = "waiting_group"  # what else comes within group_wait goes with it
     WAITING_INTERVAL = "waiting_interval"  # the group was told less than group_interval ago
     WAITING_ATTACHMENT = "waiting_attachment"  # its log is being fetched, for log_wait at most
+    WAITING_SILENCE = "waiting_silence"  # a silence or a mute lasts: told at its end, if it still holds
+    SILENCED = "silenced"  # began and ended while nobody was to be told
     NEVER_ANNOUNCED = "never_announced"  # over, and nobody was told that it began
     QUIET = "quiet"
     NO_TARGET = "no_target"
 
     @property
     def waits(self) -> bool:
-        return self in {Reason.WAITING_GROUP, Reason.WAITING_INTERVAL, Reason.WAITING_ATTACHMENT}
+        return self.value.startswith("waiting_")
+
+    @property
+    def is_soon(self) -> bool:
+        return self is not Reason.WAITING_SILENCE
 
 
 EVERYTHING = Match()
@@ -69,11 +76,14 @@ class Route:
 class RoutingPolicy:
     """routes: read from the top; the first that takes an incident is the last one asked, unless it goes on.
 
-    about: what the settings say of an incident's instance and job. repeat_interval: zero means never.
+    about: what the settings say of an incident's instance and job. mutes: of an incident and the name of a
+    route, the spans between two instants in which the settings say that it is not told. repeat_interval: zero
+    means never.
     """
 
     routes: tuple[Route, ...]
     about: Callable[[Incident], Said] = lambda _incident: {}
+    mutes: Callable[[Incident, str, datetime, datetime], Sequence[Span]] | None = None
     group_wait: timedelta = timedelta(seconds=10)
     group_interval: timedelta = timedelta(minutes=5)
     repeat_interval: timedelta = timedelta(hours=4)
@@ -108,6 +118,7 @@ class Waiting:
 
     incidents: by id; those of the events and the open ones of the groups concerned.
     groups: when each group was told something last. attachments: by reference; others are not awaited.
+    silences: all that end after the oldest of the events.
     """
 
     events: Sequence[IncidentEvent]
@@ -115,6 +126,7 @@ class Waiting:
     groups: Mapping[str, datetime] = field(default_factory=dict)
     tellings: Sequence[Telling] = ()
     attachments: Mapping[str, AttachmentState] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
 
     def told_to(self, group_key: str) -> Sequence[str]:
         """Ids of the incidents that this group was told of."""
@@ -172,6 +184,12 @@ class Plan:
     def planned(self) -> tuple[IncidentEvent, ...]:
         """Those decided for good by all their routes: told, or never to be told."""
         return tuple(event for event, waits in self._by_event.items() if not any(waits.values()))
+
+    @property
+    def awaited(self) -> int:
+        """How many will be told soon, if nothing else happens: not those held back by a silence."""
+        soon = (one.event for one in self.decisions if one.reason.waits and one.reason.is_soon)
+        return len({*soon})
 
     @property
     def partly_planned(self) -> Mapping[IncidentEvent, frozenset[str]]:

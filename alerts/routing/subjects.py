@@ -13,12 +13,16 @@ from alerts.routing.model import Decision, Reason, Route, RoutingPolicy, Telling
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One incident with its untold events. telling: that it was told before; it then stays in that group."""
+    """One incident with its untold events. telling: that it was told before; it then stays in that group.
+
+    released_at: since when it may be told, where something held it back.
+    """
 
     incident: Incident
     events: tuple[IncidentEvent, ...]
     route: Route
     telling: Telling | None
+    released_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -26,7 +30,7 @@ class Subject:
 
     @property
     def at(self) -> datetime:
-        return min(event.at for event in self.events)
+        return self.released_at or min(event.at for event in self.events)
 
     @property
     def late(self) -> bool:

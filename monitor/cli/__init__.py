@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": ("monitor.cli.explain", "explain", "What is decided about a job, and why."),
     "replay": ("monitor.cli.replay", "replay", "What would have been said of the history."),
     "schedule": ("monitor.cli.schedule", "schedule", "When jobs are due, and how that is known."),
+    "silence": ("monitor.cli.silence", "silence", "Tell nobody of something for some time."),
     "routes": ("monitor.cli.routes", "routes", "Who would be told of what."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a sample alert with a log to each target."),
     "data": ("monitor.cli.data", "data", "Export and import the history."),

@@ -8,5 +8,16 @@ real time (`walltime`), where a day may lack an hour or have one twice.
 from monitor.schedule.cron import parse_cron
 from monitor.schedule.model import WEEKDAYS, Schedule
 from monitor.schedule.timetable import NO_TIMETABLE, Revision, Slot, Source, Timetable
+from monitor.schedule.window import Window
 
-__all__ = ["NO_TIMETABLE", "WEEKDAYS", "Revision", "Schedule", "Slot", "Source", "Timetable", "parse_cron"]
+__all__ = [
+    "NO_TIMETABLE",
+    "WEEKDAYS",
+    "Revision",
+    "Schedule",
+    "Slot",
+    "Source",
+    "Timetable",
+    "Window",
+    "parse_cron",
+]

@@ -33,6 +33,7 @@ from monitor.settings.values import (
     VariableName,
     split_urls,
 )
+from monitor.settings.windows import WindowSettings
 
 NAME = "sfcc-job-monitor"
 DEFAULT_ACCOUNT_MANAGER = "account.demandware.com"
@@ -199,10 +200,11 @@ class Settings(Table):
     groups: list[GroupSettings] = []
     targets: list[TargetSettings] = []
     routes: list[RouteSettings] = []
+    windows: list[WindowSettings] = []
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
-        for what in ("instances", "targets", "groups"):
+        for what in ("instances", "targets", "groups", "windows"):
             names = _names(given.get(what))
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:

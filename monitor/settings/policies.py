@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from typing import Any
 
 from monitor.policy import AKENEO, GroupPolicy, JobPolicy, Policy
-from monitor.schedule import Schedule
+from monitor.schedule import Schedule, Window
 from monitor.settings.kinds import instance_type
 from monitor.settings.model import GroupSettings, InstanceSettings, JobSettings, Settings
 from monitor.settings.schedules import SCHEDULE, schedule_of
 from monitor.settings.thresholds import InstanceThresholds, JobThresholds
+from monitor.settings.windows import DOWNTIME, WindowSettings
 
 _OF_JOBS = tuple(name for name in JobThresholds.model_fields if name != "severity")
 _OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
@@ -63,10 +65,25 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
         timezone=instance.timezone,
         is_sandbox=kind == "sandbox",
         severity=severity,
+        expects_downtime=_covered_by(windows_of(settings, instance, DOWNTIME)),
     )
 
 
-def _is_meant(table: JobSettings | GroupSettings, instance: InstanceSettings) -> bool:
+def windows_of(
+    settings: Settings, instance: InstanceSettings, kind: str
+) -> Sequence[tuple[WindowSettings, Window]]:
+    """Those of a kind that are meant for an instance, in its time zone where they name none."""
+    meant = [one for one in settings.windows if one.kind == kind and _is_meant(one, instance)]
+    return [
+        (one, Window(Schedule(one.timezone or instance.timezone, cron=one.cron), one.length)) for one in meant
+    ]
+
+
+def _covered_by(windows: Sequence[tuple[WindowSettings, Window]]) -> Callable[[datetime], bool]:
+    return lambda at: any(window.covers(at) for _, window in windows)
+
+
+def _is_meant(table: JobSettings | GroupSettings | WindowSettings, instance: InstanceSettings) -> bool:
     return fnmatchcase(instance.name, table.instance) and fnmatchcase(
         instance_type(instance), table.instance_type
     )

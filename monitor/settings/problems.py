@@ -111,7 +111,7 @@ def _message(details: ErrorDetails) -> str:
 
 def _unknown(loc: Place) -> str:
     table, name = _table(loc), str(loc[-1])
-    names = list(table.model_fields) if table else []
+    names = [field.alias or name for name, field in table.model_fields.items()] if table else []
     if homes := _homes(name):
         return f"there is no such setting here; it belongs into {' or '.join(homes)}"
     near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)

@@ -23,13 +23,18 @@ def _as_list(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-def _known(given: dict[str, Globs]) -> dict[str, Globs]:
+def refuse_unknown(given: Mapping[str, Sequence[str]]) -> None:
+    """Raises ValueError for a severity or a condition that there is not."""
     for name, words in (("severity", SEVERITIES), ("condition", CONDITION_NAMES)):
         for glob in given.get(name, ()):
             if glob not in words and not any(sign in glob for sign in _GLOB):
                 near = get_close_matches(glob.lower(), words, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(words)}"
                 raise ValueError(f"there is no {name} {glob}; {hint}")
+
+
+def _known(given: dict[str, Globs]) -> dict[str, Globs]:
+    refuse_unknown(given)
     return given
 
 

@@ -156,7 +156,7 @@ def test_backlogs_count_groups_that_wait_and_rows_that_were_not_taken(desk: Desk
     )
 
     with desk.engine.begin() as conn:
-        (backlog,) = backlogs(conn, desk.policy)
+        (backlog,) = backlogs(conn, desk.policy, desk.now())
 
     assert (backlog.target, backlog.count, backlog.oldest) == ("ops", 2, seen_at)
 
@@ -168,7 +168,7 @@ def test_what_waits_for_a_target_that_is_gone_is_no_backlog(desk: Desk) -> None:
     desk.policy = RoutingPolicy((Route("default", ("mail",), ("job_id",)),))
 
     with desk.engine.begin() as conn:
-        assert backlogs(conn, desk.policy) == ()
+        assert backlogs(conn, desk.policy, desk.now()) == ()
 
 
 def test_a_clock_set_back_delays_an_alert_by_no_more_than_group_wait(desk: Desk) -> None:
@@ -223,7 +223,7 @@ def test_without_targets_nothing_is_ever_backlogged(desk: Desk) -> None:
     desk.poll(finding())
 
     with desk.engine.begin() as conn:
-        assert backlogs(conn, desk.policy) == ()
+        assert backlogs(conn, desk.policy, desk.now()) == ()
     assert [one.reason for one in desk.dispatch().plan.decisions] == [Reason.NO_TARGET]
 
 

@@ -42,7 +42,7 @@ class Field:
 def fields(model: type[BaseModel] = Settings, above: str = "") -> Iterator[Field]:
     """Those of nested tables included, but for a table that repeats fields of the one it stands in."""
     for name, info in model.model_fields.items():
-        field = Field(f"{above}.{name}".lstrip("."), info, model)
+        field = Field(f"{above}.{info.alias or name}".lstrip("."), info, model)
         yield field
         if field.nested is not None and not field.is_inherited:
             yield from fields(field.nested, field.path)

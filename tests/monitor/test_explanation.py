@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
+from alerts import silence_store
+from alerts.routing.matching import Match
+from alerts.routing.silences import Silence
 from monitor.app import App
 from monitor.detect.explain import Explanation
 from monitor.explanation import ENDED_SHOWN, Explained, document, explanations, page
@@ -74,6 +77,23 @@ def test_what_waits_for_its_message_is_not_told_yet(night: Night, app: App) -> N
     night.pass_time(minutes=1)
     app.poll("production")
     assert "not told yet" in page(explained(night, app))
+
+
+def test_what_is_silenced_is_said_with_until_when_by_whom_and_why(night: Night, app: App) -> None:
+    now = night.clock.now()
+    match = Match({"job_id": ("3-1-1-*",), "condition": ("failed",)})
+    with app.engine.begin() as connection:
+        silence_store.add(
+            connection, Silence("s1", match, now, now + timedelta(hours=2), "catalogue is moved", "ann")
+        )
+    fail(night, app)
+    found = explained(night, app)
+    assert re.search(
+        r"not told yet\n    silenced until \S+ UTC by ann \(s1\): catalogue is moved\n", page(found)
+    )
+    (incident,) = document(found)["incidents"]
+    assert (incident["silenced_by"], incident["silenced_until"]) == ("s1", now + timedelta(hours=2))
+    assert app.metrics.registry.get_sample_value("sfcc_alert_silenced") == 1
 
 
 def test_what_the_first_read_found_is_said_to_be_quiet(night: Night) -> None:

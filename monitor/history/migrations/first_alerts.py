@@ -15,6 +15,7 @@ def create() -> None:
     _notifications()
     _outbox()
     _attachments()
+    _silences()
 
 
 def _incidents() -> None:
@@ -170,3 +171,16 @@ def _attachments() -> None:
         sa.Column("finished_at", sa.BigInteger()),
     )
     op.create_index("ix_attachments_state", "attachments", ["state", "next_attempt_at"])
+
+
+def _silences() -> None:
+    op.create_table(
+        "silences",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("match", sa.Text(), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+    )
+    op.create_index("ix_silences_ends_at", "silences", ["ends_at"])

@@ -34,7 +34,9 @@ CRITICAL_IMPORT = incident("3-1-1 prices", labels={"job_id": "3-1-1 prices"})
     ("routes", "told"),
     [
         pytest.param([route("a"), route("b")], ["a"], id="the first that takes it is the last one asked"),
-        pytest.param([route("a", goes_on=True), route("b")], ["a", "b"], id="with continue the next is asked"),
+        pytest.param(
+            [route("a", goes_on=True), route("b")], ["a", "b"], id="with continue the next is asked"
+        ),
         pytest.param(
             [route("a", severity="info"), route("b")], ["b"], id="one whose match fails is passed over"
         ),
@@ -61,8 +63,8 @@ def test_which_routes_take_an_incident(routes: list[Route], told: list[str]) -> 
 def test_a_pair_is_matched_by_either_of_its_jobs() -> None:
     pair = incident("b", labels={"job_id": "b", "other_job_id": "a", "group": "imports"})
 
-    for match in ({"job_id": "a"}, {"job_id": "b"}, {"group": "imports"}):
-        assert policy(route("x", **match)).taken_by(pair)
+    for one in (route("x", job_id="a"), route("x", job_id="b"), route("x", group="imports")):
+        assert policy(one).taken_by(pair)
 
 
 def test_case_counts_in_a_match() -> None:
@@ -99,7 +101,9 @@ def test_each_route_sends_a_message_of_its_own() -> None:
 
 
 def test_a_route_without_targets_drops_what_it_takes_and_says_so() -> None:
-    decided = decide(policy(route("nobody", targets=()), route("ops")), CRITICAL_IMPORT, opened(CRITICAL_IMPORT))
+    decided = decide(
+        policy(route("nobody", targets=()), route("ops")), CRITICAL_IMPORT, opened(CRITICAL_IMPORT)
+    )
 
     assert [(one.reason, one.route) for one in decided.decisions] == [(Reason.NO_TARGET, "nobody")]
     assert decided.planned

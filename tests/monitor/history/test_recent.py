@@ -168,9 +168,11 @@ def test_following_the_changes_comes_to_what_reading_anew_does(
             if data.draw(st.booleans()) and kept:
                 gone = data.draw(st.sampled_from(sorted(kept)))
                 mark_missing(conn, RunKey("production", *gone), seen_at=at(minute), judge=judge)
-            if data.draw(st.booleans()):
-                prune(conn, before=at(minute - 200))
             if data.draw(st.booleans()):  # else another agent had the turn
+                if data.draw(st.booleans()):
+                    # Of what was known: whoever takes over after days begins with an empty memory.
+                    followed(recent, conn, at(minute))
+                    prune(conn, before=at(minute - 200))
                 since = at(minute) - timedelta(minutes=11)
                 anew = followed(Recent("production"), conn, at(minute))
                 followed(recent, conn, at(minute))

@@ -18,6 +18,7 @@ client_secret = "top-secret"
 JOB = '[[jobs]]\nmatch = "*"\n'
 GROUP = '[[groups]]\nname = "imports"\njobs = ["*"]\n'
 TARGET = '[[targets]]\nname = "ops"\n'
+WINDOW = '[[windows]]\nname = "night"\ncron = "0 2 * * *"\n'
 JSON = "lists and tables are written as JSON in the environment"
 ZONE = "not a known time zone; use a name such as Europe/Berlin or UTC"
 HOST = "write a host name such as production-realm-customer.demandware.net"
@@ -277,9 +278,29 @@ def row(story: str, text: str, line: str) -> object:
             "routes[0].match: there is no severity CRITICAL; did you mean critical?",
         ),
         row(
+            "a misspelt continue",
+            "[[routes]]\ntargets = []\ncontinues = true",
+            "routes[0].continues: there is no such setting; did you mean continue?",
+        ),
+        row(
             "two routes of one name",
             '[[routes]]\nname = "a"\ntargets = []\n[[routes]]\nname = "a"\ntargets = []',
             "two routes are named a; give each its own name",
+        ),
+        row(
+            "a window of a kind there is not",
+            f'{WINDOW}kind = "mutes"\nlength = "1h"',
+            "windows[0].kind = 'mutes': Input should be 'mute' or 'expect_downtime'",
+        ),
+        row(
+            "a window without an end",
+            f'{WINDOW}kind = "mute"\nlength = "0s"',
+            "windows[0].length = '0s': must be longer than 0s",
+        ),
+        row(
+            "jobs of a downtime",
+            f'{WINDOW}kind = "expect_downtime"\nlength = "1h"\njobs = ["x"]',
+            "windows[0]: jobs has no meaning for expect_downtime: it is of the whole instance",
         ),
         row(
             "a target named like one without a name",

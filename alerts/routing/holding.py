@@ -1,0 +1,50 @@
+"""What silences and mutes hold back, until when, and what of it is never told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from alerts.model import Incident
+from alerts.routing.messages import Draft
+from alerts.routing.model import Decision, Reason, RoutingPolicy, Waiting
+from alerts.routing.silences import Span, held_until, over_within, released_at
+from alerts.routing.subjects import Subject
+
+
+def hold(subjects: Iterable[Subject], policy: RoutingPolicy, draft: Draft) -> list[Subject]:
+    """Answers what may be told now; what was held back counts as seen at the end of that."""
+    left: list[Subject] = []
+    for one in subjects:
+        spans = _spans(one.incident, one.route.name, one.at, draft.waiting, policy, draft.now)
+        moments = {event.at for event in one.events}
+        if one.telling is None and not one.incident.is_open and over_within(spans, moments):
+            draft.decisions.extend(Decision(event, Reason.SILENCED, one.route.name) for event in one.events)
+            continue
+        if one.recovery:  # whoever was told and silences it wants to know when it is over
+            spans = [span for span in spans if not span.is_silence]
+        until = held_until(spans, draft.now)
+        if until is not None:
+            draft.wait([one], Reason.WAITING_SILENCE, until)
+            continue
+        left.append(replace(one, released_at=released_at(spans, one.at, draft.now)))
+    return left
+
+
+def is_held(incident: Incident, route: str, waiting: Waiting, policy: RoutingPolicy, now: datetime) -> bool:
+    """Whether news of it would be held back now."""
+    return held_until(_spans(incident, route, now, waiting, policy, now), now) is not None
+
+
+def _spans(
+    incident: Incident,
+    route: str,
+    since: datetime,
+    waiting: Waiting,
+    policy: RoutingPolicy,
+    now: datetime,
+) -> Sequence[Span]:
+    about = policy.about(incident) if waiting.silences else {}
+    silences = [one.span for one in waiting.silences if one.takes(incident, about)]
+    return [*silences, *(policy.mutes(incident, route, since, now) if policy.mutes else ())]

@@ -1,0 +1,40 @@
+"""`[[windows]]`: spans of time that come back, and what is different within them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from monitor.settings import schedules
+from monitor.settings.duration import PositiveDuration
+from monitor.settings.table import Table
+from monitor.settings.thresholds import Globs
+from monitor.settings.values import Timezone
+
+DOWNTIME = "expect_downtime"
+MUTE = "mute"
+
+
+class WindowSettings(Table):
+    """From each time of the cron on for a length. timezone: that of each instance without it.
+
+    mute: news wait for the end. expect_downtime: that the instance cannot be reached is info, and what
+    interrupts its runs a warning.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: Literal["mute", "expect_downtime"]
+    cron: schedules.Cron
+    length: PositiveDuration
+    timezone: Timezone | None = None
+    instance: str = "*"
+    instance_type: str = "*"
+    jobs: Annotated[Globs, Field(min_length=1)] = ["*"]
+
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        yield from schedules.contradictions(given)
+        if given.get("kind") == DOWNTIME and "jobs" in given:
+            yield "jobs has no meaning for expect_downtime: it is of the whole instance"

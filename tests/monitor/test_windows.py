@@ -1,0 +1,74 @@
+"""Windows of the settings: what is muted waits for the end, and an expected downtime is said to be one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from alerts.model import Incident
+from alerts.testing import incident
+from monitor.routes import routing
+from monitor.settings import Settings
+from monitor.settings.policies import policy
+
+TUESDAY = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def settings(**window: Any) -> Settings:
+    usual = {"name": "night", "kind": "mute", "cron": "0 2 * * 2", "length": "5h"}
+    instance = {
+        "name": "production",
+        "server": "production-realm-customer.demandware.net",
+        "client_id": "id",
+        "client_secret": "secret",
+        "timezone": "Europe/Berlin",
+    }
+    return Settings.model_validate({"instances": [instance], "windows": [{**usual, **window}]})
+
+
+def muted(one: Incident, at: datetime, **window: Any) -> bool:
+    mutes = routing(settings(**window), ("ops",)).mutes
+    return mutes is not None and any(span.covers(at) for span in mutes(one, "default", at, at))
+
+
+IMPORT = incident("3-1-1 prices")
+BLIND = incident("production", labels={"sfcc_instance": "production"}, condition="blind")
+
+
+@pytest.mark.parametrize(
+    ("window", "one", "is_muted"),
+    [
+        ({}, IMPORT, True),
+        ({"timezone": "UTC"}, IMPORT, True),
+        ({"timezone": "America/New_York"}, IMPORT, False),
+        ({"jobs": ["3-*"]}, IMPORT, True),
+        ({"jobs": ["4-*"]}, IMPORT, False),
+        ({}, BLIND, True),
+        ({"jobs": ["3-*"]}, BLIND, False),
+        ({"instance": "staging"}, IMPORT, False),
+        ({"instance_type": "production"}, IMPORT, True),
+        ({"kind": "expect_downtime"}, IMPORT, False),
+    ],
+)
+def test_what_a_window_mutes(window: dict[str, Any], one: Incident, is_muted: bool) -> None:  # noqa: FBT001 - a case
+    assert muted(one, TUESDAY, **window) is is_muted
+
+
+def test_it_is_in_the_time_zone_of_the_instance() -> None:
+    assert muted(IMPORT, TUESDAY - 1.5 * HOUR)
+    assert not muted(IMPORT, TUESDAY - 1.5 * HOUR, timezone="UTC")
+
+
+def test_an_expected_downtime_is_known_to_detection() -> None:
+    for kind, is_expected in (("expect_downtime", True), ("mute", False)):
+        found = settings(kind=kind)
+        rules = policy(found, found.instances[0])
+        assert rules.expects_downtime(TUESDAY) is is_expected
+        assert not rules.expects_downtime(TUESDAY + timedelta(days=1))
+
+
+def test_without_a_window_nothing_is_asked() -> None:
+    assert routing(settings(kind="expect_downtime"), ("ops",)).mutes is None
