@@ -46,6 +46,60 @@ def test_a_finding_becomes_a_row_for_each_target(desk_on: Callable[[Engine], Des
         assert store.waiting_events(conn) == []
 
 
+def test_each_route_decides_for_itself_and_tells_once(
+    desk_on: Callable[[Engine], Desk], state: Engine
+) -> None:
+    """One route waits for its group_interval while the other tells at once."""
+    desk = desk_on(state)
+    desk.policy = RoutingPolicy(
+        (
+            Route("by job", ("ops",), ("job_id",), goes_on=True),
+            Route("by instance", ("mail",), ("sfcc_instance",)),
+        )
+    )
+    told: list[list[str]] = []
+
+    def look() -> None:
+        told.append(sorted(target for one in desk.dispatch().plan.outgoing for target in one.targets))
+
+    desk.poll(finding(severity=Severity.WARNING))
+    desk.wait(10)
+    look()
+    desk.poll(finding(severity=Severity.WARNING), finding("stock", severity=Severity.WARNING))
+    desk.wait(10)
+    look()
+    look()
+    desk.wait(300)
+    look()
+    look()
+    desk.poll()
+    for _ in range(3):
+        desk.wait(300)
+        look()
+
+    assert told == [["mail", "ops"], ["ops"], [], ["mail"], [], ["mail", "ops", "ops"], [], []]
+    with state.begin() as conn:
+        assert store.waiting_events(conn) == []
+
+
+def test_of_two_that_decide_the_same_in_part_one_is_told_to_look_again(
+    desk_on: Callable[[Engine], Desk], state: Engine
+) -> None:
+    desk = desk_on(state)
+    desk.poll(finding())
+    with state.begin() as conn:
+        (waiting,) = store.waiting_events(conn)
+        store.mark_partly_planned(conn, {waiting: frozenset({"a"})})
+    with state.begin() as conn:
+        (seen,) = store.waiting_events(conn)
+        assert seen.planned_for == {"a"}
+        with pytest.raises(store.Conflict):
+            store.mark_partly_planned(conn, {waiting: frozenset({"b"})})
+    with state.begin() as conn:
+        store.mark_partly_planned(conn, {seen: frozenset({"a", "b"})})
+        assert store.waiting_events(conn)[0].planned_for == {"a", "b"}
+
+
 def test_dispatching_again_queues_nothing(desk: Desk) -> None:
     desk.poll(finding())
     desk.wait(10)

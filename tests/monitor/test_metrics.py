@@ -68,6 +68,7 @@ LABELS = {
     "sfcc_alert_notifications_total": {"target", "outcome"},
     "sfcc_alert_outbox_messages": {"target"},
     "sfcc_alert_outbox_oldest_seconds": {"target"},
+    "sfcc_alert_silenced": set(),
     "sfcc_api_requests_total": {"api", "outcome"},
     "sfcc_clock_skew_seconds": {"sfcc_instance"},
     "sfcc_instance_condition": {"sfcc_instance", "condition", "severity"},
