@@ -25,6 +25,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.crossings import Crossing
 from monitor.errors import LeaseLostError, MonitorError, Reason, StateError
 from monitor.expiry import Expiry
+from monitor.heartbeat import BEAT_SECONDS, heartbeat
 from monitor.history.engine import open_state, prepare, reading
 from monitor.history.refused_keys import StoredRefusedKeys
 from monitor.history.trouble import state_errors
@@ -111,7 +112,7 @@ class App:
         self._connections = connections = {
             one.name: self._connection(one, count_request, traffic[one.name]) for one in settings.instances
         }
-        cadence = _cadence(settings)
+        cadence = Cadence(settings.poll_interval.total_seconds(), settings.idle_interval.total_seconds())
         self._pacers = {name: Pacer(name, cadence, one) for name, one in traffic.items()}
         masking = masking_by(settings)
         self._watches = {
@@ -121,6 +122,7 @@ class App:
             for one in settings.instances
         }
         self._teller = self._telling(connections, policies, masking)
+        self._heart = heartbeat(settings, self.clock, self._teller.oldest)
         self._keeper = Keeper(settings, policies, self.engine, self.clock)
         self._rounds: Rounds | None = None
         self._loops: dict[str, Loop] = {}
@@ -157,7 +159,7 @@ class App:
                 count_unreadable=functools.partial(self.metrics.count_unreadable, instance.name),
                 spare=spare,
                 report=self._report,
-                poll_interval=self.settings.idle_poll_interval or self.settings.poll_interval,
+                poll_interval=self.settings.idle_interval,
                 endings=endings,
             )
 
@@ -196,6 +198,7 @@ class App:
         result = watch.poll()
         if not result.watched_by:
             self._pacers[instance].note(result.reason, watch.jobs, self.clock.now())
+        self._heart.saw(result)
         if result.opened or result.resolved:
             self._wake("logs", "dispatch")
         return result
@@ -247,6 +250,7 @@ class App:
             if not waiting and not self._teller.backlog():
                 break
             self.clock.wait(self.stopping, 0.2)
+        self._heart.beat()
         self.keep()
 
     def keep(self) -> None:
@@ -311,6 +315,7 @@ class App:
         }
         self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
         self._loops["leases"] = self._renewing()
+        self._loops["heartbeat"] = Loop("heartbeat", self._heart.beat, self.clock, BEAT_SECONDS)
         self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._rest)
         self._endpoint.start()
         for loop in self._loops.values():
@@ -389,8 +394,3 @@ class App:
         for name in names:
             if name in self._loops:
                 self._loops[name].wake()
-
-
-def _cadence(settings: Settings) -> Cadence:
-    idle = settings.idle_poll_interval or settings.poll_interval
-    return Cadence(settings.poll_interval.total_seconds(), idle.total_seconds())

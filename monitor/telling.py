@@ -159,6 +159,12 @@ class Teller:
             found = backlogs(connection, self._routing, self._clock.now())
         return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
 
+    def oldest(self) -> datetime | None:
+        """Since when the oldest message is not taken, where this agent is the one that tells."""
+        if self.lead() is None:
+            return None
+        return min((one.oldest for one in self.backlog().values() if one.oldest is not None), default=None)
+
     def _deliver_next(self, target: str) -> DeliveryReason | None:
         fence = None if self._stopping() else self.lead()
         if fence is None:

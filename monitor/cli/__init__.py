@@ -31,6 +31,7 @@ COMMANDS = {
     "schedule": ("monitor.cli.schedule", "schedule", "When jobs are due, and how that is known."),
     "silence": ("monitor.cli.silence", "silence", "Tell nobody of something for some time."),
     "routes": ("monitor.cli.routes", "routes", "Who would be told of what."),
+    "outbox": ("monitor.cli.outbox", "outbox", "Messages on their way, and those given up."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a sample alert with a log to each target."),
     "data": ("monitor.cli.data", "data", "Export and import the history."),
     "config": ("monitor.cli.config", "config", "Check and show the settings."),

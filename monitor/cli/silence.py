@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("id"),
-    Column("matches", prose=True),
-    Column("from"),
+    Column("matches"),
+    Column("from", leaves=2),
     Column("until"),
-    Column("by"),
+    Column("by", leaves=1),
     Column("comment", prose=True),
 )
 

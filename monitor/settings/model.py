@@ -25,6 +25,7 @@ from monitor.settings.thresholds import DetectionSettings, Globs, InstanceThresh
 from monitor.settings.values import (
     AppriseUrls,
     Day,
+    HeartbeatUrl,
     Listen,
     Pattern,
     Server,
@@ -193,6 +194,8 @@ class Settings(Table):
     forget_after: PositiveDuration = timedelta(days=30)
     max_age: PositiveDuration = timedelta(hours=6)
     apprise_urls: AppriseUrls = []
+    heartbeat_url: HeartbeatUrl | None = None
+    heartbeat_url_file: Path | None = None
     redact: RedactSettings = Field(default_factory=RedactSettings)
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     instances: list[InstanceSettings] = []
@@ -201,6 +204,11 @@ class Settings(Table):
     targets: list[TargetSettings] = []
     routes: list[RouteSettings] = []
     windows: list[WindowSettings] = []
+
+    @property
+    def idle_interval(self) -> timedelta:
+        """Between polls while nothing runs or is due."""
+        return self.idle_poll_interval or self.poll_interval
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
@@ -212,6 +220,8 @@ class Settings(Table):
         poll, idle = (_duration(given.get(name)) for name in ("poll_interval", "idle_poll_interval"))
         if idle is not None and idle < (poll or POLL_INTERVAL):
             yield "idle_poll_interval is shorter than poll_interval: it is for when nothing runs or is due"
+        if has(given, "heartbeat_url") and has(given, "heartbeat_url_file"):
+            yield "give heartbeat_url or heartbeat_url_file, not both"
         count = len(urls) if isinstance(urls := split_urls(given.get("apprise_urls")), list) else 0
         for name in sorted(
             {apprise_name(number) for number in range(1, count + 1)} & set(_names(given.get("targets")))

@@ -54,6 +54,13 @@ def _state(value: str) -> str:
     return value
 
 
+def _heartbeat(value: SecretStr) -> SecretStr:
+    address = value.get_secret_value()
+    if not re.match(r"https?://[^\s/?#]+", address) or re.search(r"\s", address):
+        raise ValueError("not the address of a ping service, such as https://hc-ping.com/…")
+    return value
+
+
 def _listen(value: str) -> str:
     host, colon, port = value.rpartition(":")
     if not colon or not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
@@ -91,6 +98,7 @@ _BETWEEN_URLS = re.compile(r"\s*,+\s*(?=[A-Za-z][A-Za-z0-9+.-]*://|$)|,*\s+")
 
 Server = Annotated[str, AfterValidator(_server)]
 Timezone = Annotated[str, AfterValidator(known_timezone)]
+HeartbeatUrl = Annotated[SecretStr, AfterValidator(_heartbeat)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Day = Annotated[
     date,

@@ -288,6 +288,16 @@ def row(story: str, text: str, line: str) -> object:
             "two routes are named a; give each its own name",
         ),
         row(
+            "a heartbeat that is no address",
+            'heartbeat_url = "top-secret"',
+            "heartbeat_url: not the address of a ping service, such as https://hc-ping.com/…",
+        ),
+        row(
+            "two heartbeats",
+            'heartbeat_url = "https://a/top-secret"\nheartbeat_url_file = "b"',
+            "give heartbeat_url or heartbeat_url_file, not both",
+        ),
+        row(
             "a window of a kind there is not",
             f'{WINDOW}kind = "mutes"\nlength = "1h"',
             "windows[0].kind = 'mutes': Input should be 'mute' or 'expect_downtime'",

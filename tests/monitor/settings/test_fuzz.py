@@ -153,6 +153,8 @@ def whole_example() -> dict[str, Any]:
         instance.pop(name, None)
     instance["webdav"]["password"] = PLANTED
     found["apprise_urls"] = [f"slack://{PLANTED}/b/c"]
+    found.pop("heartbeat_url_file")
+    found["heartbeat_url"] = f"https://ping.example/{PLANTED}"
     found["targets"] = [{"name": "ops", "url": f"slack://{PLANTED}/b/c"}]
     return found
 
