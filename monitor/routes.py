@@ -6,30 +6,35 @@ match that is too narrow must not be how a failure is lost.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import cache
 
 from alerts.model import Incident
 from alerts.routing import Route, RoutingPolicy
 from alerts.routing.matching import Match, Said, said_of
+from alerts.routing.model import Mutes
 from alerts.routing.silences import Span
 from monitor.detect.together.groups import is_member
+from monitor.errors import SettingsError
 from monitor.policy import Policy
+from monitor.schedule import Window, outside
 from monitor.settings import Settings
 from monitor.settings.kinds import instance_type
-from monitor.settings.policies import policy, windows_of
+from monitor.settings.policies import policy, window_of, windows_of
 from monitor.settings.routes import MATCHED, RouteSettings
-from monitor.settings.windows import MUTE
+from monitor.settings.windows import HOURS, MUTE
 
 DEFAULT = "default"
 """The route below those of the settings: all that none of them takes goes to all targets."""
 
 
 def routing(settings: Settings, targets: Sequence[str]) -> RoutingPolicy:
-    """targets: those that there are, by name; the others are left out."""
+    """targets: those that there are, by name; the others are left out. Raises SettingsError where
+    `isolate_by` does not hold."""
     usual = tuple(settings.group_by)
     names = _names([*(_named(one) for one in settings.routes), DEFAULT])
     routes = [
@@ -42,10 +47,13 @@ def routing(settings: Settings, targets: Sequence[str]) -> RoutingPolicy:
         )
         for name, route in zip(names, settings.routes, strict=False)
     ]
+    routes.append(Route(names[-1], tuple(targets), usual))
+    if mixed := isolation(settings, routes):
+        raise SettingsError(mixed)
     return RoutingPolicy(
-        routes=(*routes, Route(names[-1], tuple(targets), usual)),
+        routes=tuple(routes),
         about=about(settings),
-        mutes=_mutes(settings),
+        mutes=_mutes(settings, names),
         group_wait=settings.group_wait,
         group_interval=settings.group_interval,
         repeat_interval=settings.repeat_interval,
@@ -65,21 +73,29 @@ def about(settings: Settings) -> Callable[[Incident], Said]:
     return said
 
 
-def _mutes(
-    settings: Settings,
-) -> Callable[[Incident, str, datetime, datetime], Sequence[Span]] | None:
-    """None where there is no window of that kind."""
+def _mutes(settings: Settings, names: Sequence[str]) -> Mutes | None:
+    """names: of the routes of the settings, in their order. None where nothing is ever muted."""
     windows = {one.name: windows_of(settings, one, MUTE) for one in settings.instances}
-    if not any(windows.values()):
+    zones = {one.name: one.timezone for one in settings.instances}
+    hours = {one.name: one for one in settings.windows if one.kind == HOURS}
+    routes = {
+        name: ([hours[one] for one in route.active], [hours[one] for one in route.mute])
+        for name, route in zip(names, settings.routes, strict=False)
+        if route.active or route.mute
+    }
+    if not routes and not any(windows.values()):
         return None
 
-    def mutes(incident: Incident, _route: str, since: datetime, now: datetime) -> Sequence[Span]:
-        return [
-            Span(start, end)
-            for table, window in windows.get(incident.source, ())
-            if _is_muted(incident, table.jobs)
-            for start, end in window.spans(since, now)
-        ]
+    @cache
+    def of_route(name: str, zone: str) -> tuple[list[Window], list[Window]]:
+        active, mute = routes.get(name, ([], []))
+        return [window_of(one, zone) for one in active], [window_of(one, zone) for one in mute]
+
+    def mutes(incident: Incident, route: str, since: datetime, now: datetime) -> Sequence[Span]:
+        active, muted = of_route(route, zones.get(incident.source, "UTC"))
+        own = (one for table, one in windows.get(incident.source, ()) if _is_muted(incident, table.jobs))
+        spans = [span for window in (*own, *muted) for span in window.spans(since, now)]
+        return [Span(*span) for span in (*spans, *(outside(active, since, now) if active else ()))]
 
     return mutes
 
@@ -130,6 +146,33 @@ def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, .
                 break
         found[name] = tuple(targets)
     return found
+
+
+def isolation(settings: Settings, routes: Sequence[Route]) -> list[str]:
+    """By what a target could hear of instances that differ in the label `isolate_by`, or lack it."""
+    label = settings.isolate_by
+    if label is None:
+        return []
+    values = {one.name: one.labels.get(label, "") for one in settings.instances}
+    heard: defaultdict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for instance, targets in reach(settings, routes).items():
+        for target in targets:
+            heard[target][values[instance]].append(instance)
+    lacking = [name for name, value in values.items() if not value]
+    return [
+        *(f"instance {name}: isolate_by = {label!r} needs labels.{label}" for name in lacking),
+        *(
+            f"target {target}: isolate_by = {label!r}, and it could hear of {_differing(label, found)}; "
+            f"narrow the match of its routes ({label} = …), and end them with one of targets = []"
+            for target, found in heard.items()
+            if len(found) > 1
+        ),
+    ]
+
+
+def _differing(label: str, found: Mapping[str, Sequence[str]]) -> str:
+    """An instance of each is enough to see why."""
+    return " and of ".join(f"{some[0]} ({label} {value or 'not set'})" for value, some in found.items())
 
 
 def _instances(settings: Settings) -> dict[str, _Instance]:

@@ -12,6 +12,12 @@ from monitor.settings import Settings, TargetSettings
 from monitor.settings.model import apprise_name
 
 
+def names_of_targets(settings: Settings) -> list[str]:
+    """Without looking at any address."""
+    unnamed = (apprise_name(number) for number, _ in enumerate(settings.apprise_urls, start=1))
+    return [*(one.name for one in settings.targets), *unnamed]
+
+
 def notifiers_for(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, Notifier]:
     """One notifier a target, by name; those of `APPRISE_URLS` are named `apprise-1`, `apprise-2`, ….
 

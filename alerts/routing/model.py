@@ -45,6 +45,9 @@ class Reason(StrEnum):
 
 EVERYTHING = Match()
 
+Mutes = Callable[[Incident, str, datetime, datetime], Sequence[Span]]
+"""Of an incident and the name of a route, the spans between two instants in which it is not told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -76,14 +79,13 @@ class Route:
 class RoutingPolicy:
     """routes: read from the top; the first that takes an incident is the last one asked, unless it goes on.
 
-    about: what the settings say of an incident's instance and job. mutes: of an incident and the name of a
-    route, the spans between two instants in which the settings say that it is not told. repeat_interval: zero
-    means never.
+    about: what the settings say of an incident's instance and job. mutes: None where nothing is ever muted.
+    repeat_interval: zero means never.
     """
 
     routes: tuple[Route, ...]
     about: Callable[[Incident], Said] = lambda _incident: {}
-    mutes: Callable[[Incident, str, datetime, datetime], Sequence[Span]] | None = None
+    mutes: Mutes | None = None
     group_wait: timedelta = timedelta(seconds=10)
     group_interval: timedelta = timedelta(minutes=5)
     repeat_interval: timedelta = timedelta(hours=4)

@@ -90,16 +90,18 @@ def _say(ctx: click.Context, problems: list[str]) -> None:
 
 def _problems(settings: Settings) -> Iterator[str]:
     """What only shows when the settings are put to use."""
-    from monitor.targets import notifiers_for
+    from monitor.routes import routing
+    from monitor.targets import names_of_targets, notifiers_for
 
     if not settings.instances:
         yield NO_INSTANCE
     for instance in settings.instances:
         yield from _access_problems(instance)
-    try:
-        notifiers_for(settings)
-    except SettingsError as error:
-        yield from error.problems
+    for use in (lambda: notifiers_for(settings), lambda: routing(settings, names_of_targets(settings))):
+        try:
+            use()
+        except SettingsError as error:
+            yield from error.problems
 
 
 def _access_problems(instance: InstanceSettings) -> Iterator[str]:

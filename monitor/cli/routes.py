@@ -61,11 +61,10 @@ def test(
     Exits with 1 where nobody would be told.
     """
     from monitor.routes import offers, reach, routing
-    from monitor.settings.model import apprise_name
+    from monitor.targets import names_of_targets
 
     settings = settings_of(ctx).settings
-    unnamed = (apprise_name(number) for number, _ in enumerate(settings.apprise_urls, start=1))
-    policy = routing(settings, [*(one.name for one in settings.targets), *unnamed])
+    policy = routing(settings, names_of_targets(settings))
     if matrix:
         _print_matrix(reach(settings, policy.routes), output)
         return

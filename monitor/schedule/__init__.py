@@ -8,7 +8,7 @@ real time (`walltime`), where a day may lack an hour or have one twice.
 from monitor.schedule.cron import parse_cron
 from monitor.schedule.model import WEEKDAYS, Schedule
 from monitor.schedule.timetable import NO_TIMETABLE, Revision, Slot, Source, Timetable
-from monitor.schedule.window import Window
+from monitor.schedule.window import Window, outside
 
 __all__ = [
     "NO_TIMETABLE",
@@ -19,5 +19,6 @@ __all__ = [
     "Source",
     "Timetable",
     "Window",
+    "outside",
     "parse_cron",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,5 +22,23 @@ class Window:
             if start + self.length > since:
                 yield start, start + self.length
 
+    def next_start(self, after: datetime) -> datetime | None:
+        return self.starts.next_slot(after)
+
     def covers(self, at: datetime) -> bool:
         return any(start <= at < end for start, end in self.spans(at, at))
+
+
+def outside(windows: Sequence[Window], since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From `since` on the spans that none of them covers; one that holds now ends when the next begins.
+
+    Of windows that never come again the end is a day ahead, which comes anew each day.
+    """
+    free = since
+    for start, end in sorted(span for window in windows for span in window.spans(since, now)):
+        if start > free:
+            yield free, start
+        free = max(free, end)
+    if free <= now:
+        coming = [at for window in windows if (at := window.next_start(now)) is not None]
+        yield free, min(coming, default=now + timedelta(days=1))

@@ -202,6 +202,7 @@ class Settings(Table):
     jobs: list[JobSettings] = []
     groups: list[GroupSettings] = []
     targets: list[TargetSettings] = []
+    isolate_by: Annotated[str, Field(min_length=1)] | None = None
     routes: list[RouteSettings] = []
     windows: list[WindowSettings] = []
 

@@ -74,9 +74,12 @@ def windows_of(
 ) -> Sequence[tuple[WindowSettings, Window]]:
     """Those of a kind that are meant for an instance, in its time zone where they name none."""
     meant = [one for one in settings.windows if one.kind == kind and _is_meant(one, instance)]
-    return [
-        (one, Window(Schedule(one.timezone or instance.timezone, cron=one.cron), one.length)) for one in meant
-    ]
+    return [(one, window_of(one, instance.timezone)) for one in meant]
+
+
+def window_of(table: WindowSettings, timezone: str) -> Window:
+    """timezone: where it names none."""
+    return Window(Schedule(table.timezone or timezone, cron=table.cron), table.length)
 
 
 def _covered_by(windows: Sequence[tuple[WindowSettings, Window]]) -> Callable[[datetime], bool]:

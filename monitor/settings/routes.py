@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from monitor.settings.given import fields_of
 from monitor.settings.table import Table
 from monitor.settings.thresholds import CONDITION_NAMES, Globs
+from monitor.settings.windows import HOURS
 
 MATCHED = ("severity", "condition", "job_id", "instance", "instance_type", "group", "owner")
 """What every incident can be matched by; labels of instances come in addition."""
@@ -50,7 +51,8 @@ class RouteSettings(Table):
     """Read from the top; the first route that takes an incident is the last one asked, unless it continues.
 
     What none of them takes goes to all targets. A last one without match takes the rest; with no targets it
-    says that nobody is told of it.
+    says that nobody is told of it. active, mute: names of windows; its news wait until one of the former has
+    begun, and until all of the latter are over.
     """
 
     name: Annotated[str, Field(min_length=1)] | None = None
@@ -58,17 +60,25 @@ class RouteSettings(Table):
     targets: list[str]
     goes_on: bool = Field(default=False, alias="continue")
     group_by: list[str] | None = None
+    active: list[str] = []
+    mute: list[str] = []
 
 
 def contradictions(given: Mapping[str, Any], targets: Sequence[str]) -> Iterator[str]:
     """What routes say that nothing else in the settings knows of. targets: names of all there are."""
     routes = _tables(given.get("routes"))
+    windows = _strings([one.get("name") for one in _tables(given.get("windows")) if one.get("kind") == HOURS])
     labels = {name for one in _tables(given.get("instances")) for name in _names(one.get("labels"))}
     for number, route in enumerate(routes):
         for name in _strings(route.get("targets")):
             if name not in targets:
                 known = ", ".join(targets) or "none: name them in [[targets]] or apprise_urls"
                 yield f"routes[{number}].targets: there is no target {name}; known are {known}"
+        for field in ("active", "mute"):
+            for name in _strings(route.get(field)):
+                if name not in windows:
+                    known = ", ".join(windows) or f'none: name them in [[windows]], of kind "{HOURS}"'
+                    yield f"routes[{number}].{field}: there are no hours named {name}; known are {known}"
         for name in _names(route.get("match")):
             if name not in MATCHED and name not in labels:
                 near = get_close_matches(name, [*MATCHED, *labels], n=1, cutoff=0.6)

@@ -14,6 +14,7 @@ from monitor.settings.thresholds import Globs
 from monitor.settings.values import Timezone
 
 DOWNTIME = "expect_downtime"
+HOURS = "hours"
 MUTE = "mute"
 
 
@@ -21,11 +22,11 @@ class WindowSettings(Table):
     """From each time of the cron on for a length. timezone: that of each instance without it.
 
     mute: news wait for the end. expect_downtime: that the instance cannot be reached is info, and what
-    interrupts its runs a warning.
+    interrupts its runs a warning. hours: nothing by itself; routes name it.
     """
 
     name: Annotated[str, Field(min_length=1)]
-    kind: Literal["mute", "expect_downtime"]
+    kind: Literal["mute", "expect_downtime", "hours"]
     cron: schedules.Cron
     length: PositiveDuration
     timezone: Timezone | None = None
@@ -36,5 +37,9 @@ class WindowSettings(Table):
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
         yield from schedules.contradictions(given)
-        if given.get("kind") == DOWNTIME and "jobs" in given:
+        kind = given.get("kind")
+        if kind == DOWNTIME and "jobs" in given:
             yield "jobs has no meaning for expect_downtime: it is of the whole instance"
+        for name in ("jobs", "instance", "instance_type"):
+            if kind == HOURS and name in given:
+                yield f"{name} has no meaning for hours: the route that names it says for what it counts"

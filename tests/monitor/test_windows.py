@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alerts.model import Incident
+from alerts.routing.silences import held_until, released_at
 from alerts.testing import incident
 from monitor.routes import routing
 from monitor.settings import Settings
@@ -68,6 +69,71 @@ def test_an_expected_downtime_is_known_to_detection() -> None:
         rules = policy(found, found.instances[0])
         assert rules.expects_downtime(TUESDAY) is is_expected
         assert not rules.expects_downtime(TUESDAY + timedelta(days=1))
+
+
+OFFICE = {"name": "office", "kind": "hours", "cron": "0 8 * * 1-5", "length": "10h", "timezone": "UTC"}
+MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def held_until_by(route: dict[str, Any], at: datetime) -> datetime | None:
+    found = Settings.model_validate(
+        {
+            "apprise_urls": "json://a",
+            "windows": [OFFICE],
+            "routes": [{"name": "team", "targets": ["apprise-1"], **route}],
+        }
+    )
+    mutes = routing(found, ("apprise-1",)).mutes
+    assert mutes is not None
+    assert mutes(IMPORT, "default", at, at) == [], "the other routes go on"
+    return held_until(mutes(IMPORT, "team", at, at), at)
+
+
+@pytest.mark.parametrize(
+    ("route", "hour", "until"),
+    [
+        ({"active": ["office"]}, 0, None),
+        ({"active": ["office"]}, 6, 20),
+        ({"active": ["office"]}, 5.99, None),
+        ({"active": ["office"]}, -5, -4),
+        ({"active": ["office"]}, 4 * 24 + 7, 7 * 24 - 4),
+        ({"mute": ["office"]}, 0, 6),
+        ({"mute": ["office"]}, 6, None),
+        ({"mute": ["office"], "active": ["office"]}, 7, 7 * 24 + 20),
+    ],
+    ids=[
+        "within",
+        "after hours",
+        "just within",
+        "in the night",
+        "over the weekend",
+        "muted",
+        "after it",
+        "never",
+    ],
+)
+def test_the_hours_of_a_route(route: dict[str, Any], hour: float, until: float | None) -> None:
+    found = held_until_by(route, MONDAY + hour * HOUR)
+    if len(route) == 2:
+        assert found is not None, "what is active only while it is muted never is"
+    else:
+        assert found == (None if until is None else MONDAY + until * HOUR)
+
+
+def test_what_waited_for_the_hours_is_released_when_they_begin() -> None:
+    found = Settings.model_validate(
+        {
+            "apprise_urls": "json://a",
+            "windows": [OFFICE],
+            "routes": [{"name": "team", "targets": ["apprise-1"], "active": ["office"]}],
+        }
+    )
+    mutes = routing(found, ("apprise-1",)).mutes
+    assert mutes is not None
+    night, morning = MONDAY + 8 * HOUR, MONDAY + 20 * HOUR
+    spans = mutes(IMPORT, "team", night, morning)
+    assert held_until(spans, morning) is None
+    assert released_at(spans, night, morning) == morning
 
 
 def test_without_a_window_nothing_is_asked() -> None:

@@ -116,3 +116,26 @@ def test_a_wrong_question_is_answered_with_the_right_ones(say: Say, words: str, 
     found = say("routes", "test", *words.split())
     assert found.code == 2
     assert found.err.startswith(f"error: {error}")
+
+
+def test_with_isolate_by_no_target_may_hear_of_two(say: Say, settings: Path) -> None:
+    settings.write_text('isolate_by = "customer"\n' + SETTINGS)
+    assert say("routes", "test", "--matrix").code == 0
+    assert say("config", "check").code == 0
+
+    mixed = SETTINGS.replace('name = "nobody"\ntargets = []', 'targets = ["pim"]')
+    settings.write_text('isolate_by = "customer"\n' + mixed)
+    for command in ("routes test --matrix", "config check"):
+        found = say(*command.split())
+        assert found.code in {1, 2}
+        assert (
+            "target pim: isolate_by = 'customer', and it could hear of acme (customer acme) and of "
+            "zeta (customer zeta); narrow the match of its routes"
+        ) in found.out + found.err
+
+
+def test_with_isolate_by_every_instance_needs_the_label(say: Say, settings: Path) -> None:
+    settings.write_text('isolate_by = "customer"\n' + SETTINGS.replace('labels = { customer = "zeta" }', ""))
+    found = say("routes", "test", "--matrix")
+    assert found.code == 2
+    assert "instance zeta: isolate_by = 'customer' needs labels.customer" in found.err

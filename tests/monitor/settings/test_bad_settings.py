@@ -298,9 +298,20 @@ def row(story: str, text: str, line: str) -> object:
             "give heartbeat_url or heartbeat_url_file, not both",
         ),
         row(
+            "hours that a route names and that there are not",
+            f'{WINDOW}kind = "mute"\nlength = "1h"\n[[routes]]\ntargets = []\nactive = ["night"]',
+            "routes[0].active: there are no hours named night; "
+            'known are none: name them in [[windows]], of kind "hours"',
+        ),
+        row(
+            "hours of some jobs",
+            f'{WINDOW}kind = "hours"\nlength = "1h"\njobs = ["x"]',
+            "windows[0]: jobs has no meaning for hours: the route that names it says for what it counts",
+        ),
+        row(
             "a window of a kind there is not",
             f'{WINDOW}kind = "mutes"\nlength = "1h"',
-            "windows[0].kind = 'mutes': Input should be 'mute' or 'expect_downtime'",
+            "windows[0].kind = 'mutes': Input should be 'mute', 'expect_downtime' or 'hours'",
         ),
         row(
             "a window without an end",
