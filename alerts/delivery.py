@@ -23,7 +23,8 @@ from alerts import attachments, outbox
 from alerts.model import Attachment, Capabilities, DeliveryError, DeliveryReason, Message, Notification
 from alerts.notifier import Notifier
 from alerts.outbox import Claimed
-from alerts.render import render, travelling
+from alerts.render import Hint, render, travelling
+from alerts.render.parts import no_hint
 from alerts.verdict import judge
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     jitter: Callable[[], float] = random.random,
     renew_every: timedelta = outbox.LEASE / 3,
     pause: Callable[[float], object] = time.sleep,
+    hint: Hint = no_hint,
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
 
@@ -62,7 +64,7 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
             row = outbox.claim(conn, notifier.name, owner, now())
         if row is None:
             return None
-        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause)
+        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause, hint)
         reason = _deliver(courier, notifier, observe)
     count(notifier.name, reason)
     return reason
@@ -113,6 +115,7 @@ class _Courier:
     jitter: Callable[[], float]
     renew_every: timedelta
     pause: Callable[[float], object]
+    hint: Hint
 
     @property
     def file_refused(self) -> str | None:
@@ -137,7 +140,8 @@ class _Courier:
     def message(
         self, notification: Notification, files: dict[str, Attachment], capabilities: Capabilities
     ) -> Message:
-        return render(notification, files, capabilities, file_refused=self.file_refused)
+        refused = self.file_refused
+        return render(notification, files, capabilities, file_refused=refused, now=self.now(), hint=self.hint)
 
     def drop(self) -> None:
         with self.engine.begin() as conn:

@@ -6,11 +6,13 @@ documents and no channel; what to say and to whom is decided in `alerts`.
 
 from __future__ import annotations
 
+import glob
 import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from shlex import quote
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from alerts import attachments, outbox, store
 from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, backlogs, dispatch, silenced
-from alerts.model import Attachment, DeliveryReason, Notification
+from alerts.model import Attachment, DeliveryReason, Incident, Notification
 from alerts.notifier import Notifier
 from monitor.clock import Clock
 from monitor.errors import LeaseLostError, StoppingError
@@ -178,6 +180,7 @@ class Teller:
                 fence=fence,
                 count=self._metrics.count_sent,
                 observe=self._metrics.observe_delivery,
+                hint=how_to_silence,
             )
         except LeaseLostError:
             return None
@@ -192,6 +195,18 @@ class Teller:
         """What the last holder had begun and cannot end."""
         outbox.void(connection, self._leases.is_gone)
         attachments.unhold(connection, self._clock.now())
+
+
+def how_to_silence(incident: Incident) -> tuple[str, str]:
+    """The command, to be copied into a shell."""
+    labels = incident.labels
+    what = {
+        "--job": glob.escape(labels.get("job_id", "")),
+        "--condition": incident.condition,
+        "--instance": glob.escape(incident.source),
+    }
+    words = " ".join(f"{option} {quote(value)}" for option, value in what.items() if value)
+    return "To silence", f"sfcc-job-monitor silence add {words} --for 2h --comment WHY"
 
 
 def _of_others(connection: Connection, since: datetime) -> set[str]:

@@ -8,18 +8,23 @@ the text says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from alerts.model import Attachment, BodyFormat, Capabilities, Message, MessageFile, Notification
-from alerts.render.document import Block
+from alerts.render.document import Block, Text
 from alerts.render.excerpt import cut_file, cut_text
 from alerts.render.fit import fit
 from alerts.render.formats import escape, one_line
 from alerts.render.listing import LIST_NAME, listing
 from alerts.render.logs import FULL, Log, is_listed, logs, travelling, worst_first
-from alerts.render.parts import part
+from alerts.render.parts import Hint, no_hint, part
 from alerts.render.title import title
+from alerts.render.wording import moment, span
 
-__all__ = ["FULL", "LIST_NAME", "render", "travelling"]
+__all__ = ["FULL", "LATE", "LIST_NAME", "Hint", "render", "travelling"]
+
+LATE = timedelta(minutes=10)
+"""A message that is sent so long after it was decided says how late it is."""
 
 _TITLE_IN_BODY = 250
 _MARGIN = 32
@@ -32,8 +37,12 @@ def render(
     capabilities: Capabilities,
     *,
     file_refused: str | None = None,
+    now: datetime | None = None,
+    hint: Hint = no_hint,
 ) -> Message:
     """file_refused: why the target gets the text alone this time; None when files may travel.
+
+    now: when it is sent; one that is LATE by then says so. hint: a last fact about what is new.
 
     attachments: with the content of those that are `travelling`.
     """
@@ -44,9 +53,12 @@ def render(
     if capabilities.title_max == 0:
         heading = escape(heading, capabilities.format)
     budget = capabilities.body_max_bytes - len(heading.encode()) - _MARGIN
+    parts = _parts(notification, known, why_no_file, hint)
+    if parts and now is not None and now - notification.created_at >= LATE:
+        parts[0].insert(0, Text(_late(notification, now), last=True))
     return Message(
         title=heading,
-        body=fit(_parts(notification, known, why_no_file), capabilities.format, budget),
+        body=fit(parts, capabilities.format, budget),
         severity=min((one.severity for one in notification.incidents), key=lambda severity: severity.rank),
         resolved=not any(one.is_open for one in notification.incidents),
         files=() if why_no_file else _files(notification, known, capabilities.max_file_bytes),
@@ -59,13 +71,21 @@ def _why_no_file(capabilities: Capabilities, file_refused: str | None) -> str:
     return "" if file_refused is None else f"stayed behind: {file_refused}"
 
 
-def _parts(notification: Notification, known: Mapping[str, Log], why_no_file: str) -> list[list[Block]]:
+def _late(notification: Notification, now: datetime) -> str:
+    """What it says was so when it was decided."""
+    by = span(now - notification.created_at)
+    return f"Late by {by}: this is of {moment(notification.created_at, now)}; it was not taken before."
+
+
+def _parts(
+    notification: Notification, known: Mapping[str, Log], why_no_file: str, hint: Hint
+) -> list[list[Block]]:
     remark = _counted(notification)
     if is_listed(notification):
         return [listing(notification, known, why_no_file, remark)]
     last = notification.incidents[-1]
     return [
-        part(one, notification, known.get(one.id), why_no_file, remark if one is last else "")
+        part(one, notification, known.get(one.id), why_no_file, remark if one is last else "", hint)
         for one in notification.incidents
     ]
 

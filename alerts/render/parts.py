@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from alerts.model import Incident, Notification, NotificationKind
@@ -16,9 +16,21 @@ LINES = 12
 
 Fact = tuple[str, str]
 
+Hint = Callable[[Incident], Fact | None]
+"""What a person can do about an incident, said by whoever knows the command for it."""
+
+
+def no_hint(_incident: Incident) -> None:
+    return None
+
 
 def part(
-    incident: Incident, notification: Notification, log: Log | None, why_no_file: str = "", remark: str = ""
+    incident: Incident,
+    notification: Notification,
+    log: Log | None,
+    why_no_file: str = "",
+    remark: str = "",
+    hint: Hint = no_hint,
 ) -> list[Block]:
     """log: None where none belongs into this message. why_no_file: why files stay behind, or empty."""
     blocks: list[Block] = []
@@ -27,6 +39,8 @@ def part(
     blocks += _what_happened(incident, notification)
     if log is not None:
         blocks += _log(log, why_no_file)
+    if incident.is_open and (fact := hint(incident)) is not None:
+        blocks.append(Facts((fact,)))
     if remark:
         blocks.append(Text(remark, last=True))
     blocks.append(Text(f"incident {incident.id}", last=True))

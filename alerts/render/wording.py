@@ -30,6 +30,12 @@ def period(start: datetime, end: datetime, read_at: datetime, remark: str = "") 
     return f"from {first} to {last} UTC ({span(end - start)}{remark})"
 
 
+def moment(at: datetime, read_at: datetime) -> str:
+    """`02:11 UTC`; with the date unless it is read on that day."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M} UTC" if at.date() == read_at.astimezone(UTC).date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 

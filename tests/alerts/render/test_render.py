@@ -535,3 +535,30 @@ def test_periods_and_numbers() -> None:
     assert (times(1), times(2)) == ("once", "2 times")
     assert (some(1, "line"), some(2, "line")) == ("1 line", "2 lines")
     assert (sentence("It ended"), sentence("Ended?")) == ("It ended.", "Ended?")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (9, ""),
+        (10, "Late by 10 min: this is of {at}; it was not taken before."),
+        (75, "Late by 1 h 15 min: this is of {at}; it was not taken before."),
+    ],
+)
+def test_a_message_that_waited_says_how_late_it_is(minutes: int, said: str) -> None:
+    told = notification(A)
+    body = render(told, {}, Capabilities(), now=told.created_at + timedelta(minutes=minutes)).body
+    line = said.format(at=f"{told.created_at:%H:%M} UTC")
+    assert body.startswith(line) if said else "Late by" not in body
+
+
+def test_how_late_it_is_stays_whatever_has_to_go() -> None:
+    told = notification(replace(A, summary="x" * 5000))
+    can = Capabilities(body_max_bytes=300)
+    assert "Late by 1 h" in render(told, {}, can, now=told.created_at + timedelta(hours=1)).body
+
+
+def test_what_can_be_done_is_said_of_what_is_open() -> None:
+    hint = ("To silence", "do so")
+    assert "To silence: do so" in render(notification(A), {}, Capabilities(), hint=lambda _: hint).body
+    assert "To silence" not in render(notification(over(A)), {}, Capabilities(), hint=lambda _: hint).body
