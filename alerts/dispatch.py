@@ -7,13 +7,13 @@ has decided the same meanwhile, `Conflict` is raised: the caller rolls back and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from alerts import attachments, outbox, silence_store, store
+from alerts import acks, attachments, outbox, silence_store, store
 from alerts.model import Incident, Notification
 from alerts.outbox import Backlog
 from alerts.routing import Plan, RoutingPolicy, Waiting, plan
@@ -57,13 +57,15 @@ def dispatch(
 def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | None:
     """All a plan needs; None when nothing waits and nothing has to be repeated."""
     events = store.waiting_events(conn)
-    repeats = _repeats(conn, policy, now)
+    repeats = {*_repeats(conn, policy, now), *_escalations(conn, policy, now)}
     if not events and not repeats:
         return None
     incidents = store.get(conn, {event.incident_id for event in events})
     tellings = store.tellings_of(conn, incidents)
     keys = {one.group_key for one in tellings} | _keys(incidents.values(), policy) | set(repeats)
     tellings += store.open_tellings(conn, keys)
+    if any(route.escalation for route in policy.routes):
+        tellings += store.tellings_of(conn, {one.incident_id for one in tellings})
     incidents |= store.get(conn, {one.incident_id for one in tellings} - incidents.keys())
     refs = {ref for one in incidents.values() for ref in one.attachments[-1:]}
     oldest = min((event.at for event in events), default=now)
@@ -73,6 +75,7 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
         groups=store.groups(conn, keys),
         tellings=tuple(dict.fromkeys(tellings)),
         attachments=attachments.states(conn, refs),
+        acked=acks.of(conn, incidents).keys(),
         silences=silence_store.ending_after(conn, min(oldest, now)),
     )
 
@@ -82,7 +85,7 @@ def backlogs(conn: Connection, policy: RoutingPolicy, now: datetime) -> tuple[Ba
 
     What is silenced or muted now is not waited for.
     """
-    known = {target for route in policy.routes for target in route.targets}
+    known = {target for route in policy.routes for target in (*route.targets, *route.second.targets)}
     counts: Counter[str] = Counter()
     oldest: dict[str, datetime] = {}
     rows = (one for one in outbox.backlogs(conn) if one.target in known)
@@ -129,6 +132,14 @@ def _repeats(conn: Connection, policy: RoutingPolicy, now: datetime) -> Collecti
     return store.groups_to_repeat(conn, now - policy.repeat_interval, now)
 
 
+def _escalations(conn: Connection, policy: RoutingPolicy, now: datetime) -> Iterator[str]:
+    """Groups of which something was told for so long that somebody else has to hear of it."""
+    for route in policy.routes:
+        if route.escalation is not None:
+            told_before = now - route.escalation.after
+            yield from store.unacknowledged(conn, route.prefix, route.second.prefix, told_before)
+
+
 def _is_ahead(waiting: Waiting, now: datetime) -> bool:
     """Whether something is said to lie in the future: the clock was set back, and it would wait as long."""
     return any(at > now for at in (*(event.at for event in waiting.events), *waiting.groups.values()))
@@ -140,7 +151,11 @@ def _keys(incidents: Collection[Incident], policy: RoutingPolicy) -> set[str]:
         key
         for incident in incidents
         for route in policy.taken_by(incident)
-        for key in (route.group_key(incident), route.summary_key(incident.source))
+        for key in (
+            route.group_key(incident),
+            route.summary_key(incident.source),
+            *((route.second.summary_key(incident.source),) if route.escalation else ()),
+        )
     }
 
 

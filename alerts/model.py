@@ -183,6 +183,7 @@ class NotificationKind(StrEnum):
     REPEAT = "repeat"  # still there after repeat_interval
     SUMMARY = "summary"  # too many at once for one message each
     CATCH_UP = "catch_up"  # what happened while the monitor was down
+    ESCALATION = "escalation"  # nobody has acknowledged it in time
 
 
 @dataclass(frozen=True, slots=True)

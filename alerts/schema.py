@@ -119,6 +119,15 @@ silences = Table(
     Index("ix_silences_ends_at", "ends_at"),
 )
 
+acks = Table(
+    "acks",
+    metadata,
+    Column("incident_id", String(32), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+)
+
 notifications = Table(
     "notifications",
     metadata,

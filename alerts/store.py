@@ -17,7 +17,7 @@ from alerts import codec
 from alerts.incidents import Changes, Fact, Occurrence, facts_of
 from alerts.model import EventKind, Finding, Incident, IncidentEvent, Severity
 from alerts.routing.model import Telling
-from alerts.schema import alert_groups, incident_events, incidents, occurrences, tellings
+from alerts.schema import acks, alert_groups, incident_events, incidents, occurrences, tellings
 
 _CHUNK = 400
 """Values in one IN list: well below what the smallest databases allow."""
@@ -215,6 +215,29 @@ def groups_to_repeat(conn: Connection, notified_before: datetime, now: datetime)
     return [row.key for row in rows]
 
 
+def unacknowledged(conn: Connection, prefix: str, second: str, told_before: datetime) -> list[str]:
+    """Groups whose key begins with prefix, of which something open was told by then that nobody acknowledged,
+    and that no group beginning with second was told of."""
+    other = tellings.alias()
+    escalated = exists().where(
+        other.c.incident_id == incidents.c.id, other.c.group_key.startswith(second, autoescape=True)
+    )
+    rows = conn.execute(
+        select(tellings.c.group_key)
+        .distinct()
+        .join(incidents, incidents.c.id == tellings.c.incident_id)
+        .where(
+            incidents.c.ends_at.is_(None),
+            tellings.c.resolved_told_at.is_(None),
+            tellings.c.opened_told_at <= told_before,
+            tellings.c.group_key.startswith(prefix, autoescape=True),
+            ~exists().where(acks.c.incident_id == incidents.c.id),
+            ~escalated,
+        )
+    )
+    return [row.group_key for row in rows]
+
+
 def prune(conn: Connection, before: datetime) -> int:
     """Forgets what ended before. Facts of an incident that is still open are kept: they must stay known."""
     table = incidents.c
@@ -227,6 +250,7 @@ def prune(conn: Connection, before: datetime) -> int:
     orphan = ~exists().where(table.id == incident_events.c.incident_id)
     conn.execute(delete(incident_events).where(incident_events.c.at < before, orphan))
     conn.execute(delete(tellings).where(~exists().where(table.id == tellings.c.incident_id)))
+    conn.execute(delete(acks).where(~exists().where(acks.c.incident_id == table.id)))
     silent = ~exists().where(tellings.c.group_key == alert_groups.c.key)
     conn.execute(delete(alert_groups).where(alert_groups.c.notified_at < before, silent))
     return gone

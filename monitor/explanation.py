@@ -9,7 +9,8 @@ from itertools import chain
 
 from sqlalchemy import Connection, Engine
 
-from alerts import silence_store, store
+from alerts import acks, silence_store, store
+from alerts.acks import Ack
 from alerts.model import Incident, Json
 from alerts.routing.silences import Silence
 from monitor.detect import CONDITIONS
@@ -51,11 +52,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """told: by incident; those nobody was told of are absent. silenced: of open ones, why nobody is told."""
+    """told: by incident; those nobody was told of are absent. silenced, acked: of open ones."""
 
     explanation: Explanation
     told: Mapping[str, Told] = field(default_factory=dict)
     silenced: Mapping[str, Silence] = field(default_factory=dict)
+    acked: Mapping[str, Ack] = field(default_factory=dict)
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -94,7 +96,8 @@ def explanations(
                 found_out = explain(job_id, facts, rules, _until(incidents, at))
                 told = _told(connection, found_out.incidents)
                 silenced = _silenced(connection, settings, found_out.incidents, now)
-                found.append(Explained(found_out, told, silenced))
+                acked = acks.of(connection, {one.id for one in found_out.incidents if one.is_open})
+                found.append(Explained(found_out, told, silenced, acked))
     return found
 
 
@@ -104,6 +107,8 @@ def document(one: Explained) -> dict[str, Json]:
     for incident in found["incidents"]:
         told = one.told.get(incident["id"], Told())
         incident["told_at"], incident["resolution_told_at"] = told.opened, told.resolved
+        ack = one.acked.get(incident["id"])
+        incident["acked_at"], incident["acked_by"] = (ack.at, ack.by) if ack else (None, None)
         silence = one.silenced.get(incident["id"])
         incident["silenced_until"] = silence.ends_at if silence else None
         incident["silenced_by"] = silence.id if silence else None
@@ -192,6 +197,9 @@ def _incidents(one: Explained) -> Iterator[str]:
         if incident.resolution:
             yield f"    {incident.resolution}"
         yield f"    {_telling(incident, one.told.get(incident.id), seen)}"
+        if ack := one.acked.get(incident.id):
+            comment = f": {ack.comment}" if ack.comment else ""
+            yield f"    acknowledged at {moment(ack.at, seen)} by {ack.by}{comment}"
         if silence := one.silenced.get(incident.id):
             until = moment(silence.ends_at, seen)
             yield f"    silenced until {until} by {silence.created_by} ({silence.id}): {silence.comment}"

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from alerts.model import Incident
-from alerts.routing import Route, RoutingPolicy
+from alerts.routing import Escalation, Route, RoutingPolicy
 from alerts.routing.matching import Match, Said, said_of
 from alerts.routing.model import Mutes
 from alerts.routing.silences import Span
@@ -44,6 +44,7 @@ def routing(settings: Settings, targets: Sequence[str]) -> RoutingPolicy:
             usual if route.group_by is None else tuple(route.group_by),
             Match({field: tuple(globs) for field, globs in route.match.items()}),
             goes_on=route.goes_on,
+            escalation=_escalation(route, targets),
         )
         for name, route in zip(names, settings.routes, strict=False)
     ]
@@ -141,7 +142,7 @@ def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, .
             # Of a label that this instance does not have, nothing else will ever be known either.
             if misses & of_instance or misses - {*MATCHED}:
                 continue
-            targets |= dict.fromkeys(route.targets)
+            targets |= dict.fromkeys((*route.targets, *route.second.targets))
             if not misses and not route.goes_on:
                 break
         found[name] = tuple(targets)
@@ -197,6 +198,11 @@ class _Instance:
             "group": tuple(groups),
             "owner": (owner,) if owner else (),
         }
+
+
+def _escalation(route: RouteSettings, targets: Sequence[str]) -> Escalation | None:
+    there_are = tuple(one for one in route.escalate_to if one in targets)
+    return Escalation(route.escalate_after, there_are) if route.escalate_after and there_are else None
 
 
 def _named(route: RouteSettings) -> str:

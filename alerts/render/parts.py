@@ -65,7 +65,7 @@ def _course(incident: Incident, ended: datetime, read_at: datetime) -> str:
 
 def _facts(incident: Incident, notification: Notification) -> Iterator[Fact]:
     yield "Severity", incident.severity.value
-    if notification.kind is NotificationKind.REPEAT:
+    if notification.kind in {NotificationKind.REPEAT, NotificationKind.ESCALATION}:
         yield "Open for", span(notification.created_at - incident.starts_at)
     yield from incident.facts
     if len(incident.causes) > 1:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from alerts.model import Incident, Notification, NotificationKind
 
+_STILL = {NotificationKind.REPEAT: "still open", NotificationKind.ESCALATION: "not acknowledged"}
 _DOWN = " while the monitor was down"
 
 
@@ -32,13 +33,15 @@ def one(incident: Incident, when: str = "") -> str:
 def _of_one(incident: Incident, kind: NotificationKind) -> str:
     if kind is NotificationKind.REPEAT:
         return f"still open: {incident.name} on {incident.place} ({incident.condition})"
+    if kind is NotificationKind.ESCALATION:
+        return f"not acknowledged: {incident.name} on {incident.place} ({incident.condition})"
     return one(incident, _DOWN if kind is NotificationKind.CATCH_UP else "")
 
 
 def _numbers(notification: Notification) -> str:
     still = sum(one.is_open for one in notification.incidents)
     over = len(notification.incidents) - still
-    word = "still open" if notification.kind is NotificationKind.REPEAT else "new"
+    word = _STILL.get(notification.kind, "new")
     parts = [f"{number} {text}" for number, text in ((still, word), (over, "resolved")) if number]
     return ", ".join(parts) + (_DOWN if notification.kind is NotificationKind.CATCH_UP else "")
 

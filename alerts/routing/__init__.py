@@ -10,15 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from alerts.routing.escalating import escalate
 from alerts.routing.grouping import repeat, tell_groups
 from alerts.routing.holding import hold
 from alerts.routing.messages import Draft
-from alerts.routing.model import Decision, Outgoing, Plan, Reason, Route, RoutingPolicy, Telling, Waiting
+from alerts.routing.model import (
+    Decision,
+    Escalation,
+    Outgoing,
+    Plan,
+    Reason,
+    Route,
+    RoutingPolicy,
+    Telling,
+    Waiting,
+)
 from alerts.routing.storm import catch_up, summarise
 from alerts.routing.subjects import subjects
 
 __all__ = [
     "Decision",
+    "Escalation",
     "Outgoing",
     "Plan",
     "Reason",
@@ -38,5 +50,6 @@ def plan(waiting: Waiting, policy: RoutingPolicy, now: datetime, new_id: Callabl
     tellable = catch_up(tellable, policy, draft)  # what a stop has hidden: one message for each source
     tellable = summarise(tellable, policy, draft)  # too many at once: one message for each source
     tell_groups(tellable, policy, draft)  # the rest: one message for each group
+    escalate(policy, draft)  # what nobody has acknowledged in time
     repeat(policy, draft)  # and what is still critical after hours
     return draft.plan()

@@ -41,6 +41,7 @@ def repeat(policy: RoutingPolicy, draft: Draft) -> None:
             one
             for one in still_open
             if one.severity is Severity.CRITICAL
+            and one.id not in draft.waiting.acked
             and not is_held(one, route.name, draft.waiting, policy, draft.now)
         ]
         if critical:

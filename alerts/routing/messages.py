@@ -64,6 +64,13 @@ class Draft:
         kind = NotificationKind.REPEAT
         self._send(route, Notification(identity, key, kind, self.now, self.now, listed, (), counted))
 
+    def say(self, route: Route, key: str, kind: NotificationKind, incidents: Sequence[Incident]) -> None:
+        """Of what no event tells; those it is told to are told of its end as well."""
+        listed = tuple(sorted(incidents, key=worst_first))
+        ids = tuple(one.id for one in listed)
+        self._send(route, Notification(self.new_id(), key, kind, self.now, self.now, listed, ids))
+        self.tellings.extend(Telling(key, one, self.now) for one in ids)
+
     def still_open(self, key: str) -> list[Incident]:
         """Incidents of the group that were told and hold."""
         told = self.waiting.told_to(key)

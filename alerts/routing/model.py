@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +51,14 @@ Mutes = Callable[[Incident, str, datetime, datetime], Sequence[Span]]
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """after: since it was told, without an acknowledgement."""
+
+    after: timedelta
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """group_by: labels; incidents that agree in all of them share messages. goes_on: what it takes is offered
     to the routes below as well. The name is part of the keys of its groups: with another one, what was told
@@ -60,6 +69,13 @@ class Route:
     group_by: tuple[str, ...] = ()
     match: Match = EVERYTHING
     goes_on: bool = False
+    escalation: Escalation | None = None
+
+    @property
+    def second(self) -> Route:
+        """To whom it is escalated, as a route that takes nothing by itself."""
+        targets = self.escalation.targets if self.escalation else ()
+        return Route(f"{self.name} (escalated)", targets, self.group_by)
 
     @property
     def prefix(self) -> str:
@@ -120,7 +136,7 @@ class Waiting:
 
     incidents: by id; those of the events and the open ones of the groups concerned.
     groups: when each group was told something last. attachments: by reference; others are not awaited.
-    silences: all that end after the oldest of the events.
+    silences: all that end after the oldest of the events. acked: incidents that are in somebody's hands.
     """
 
     events: Sequence[IncidentEvent]
@@ -129,6 +145,7 @@ class Waiting:
     tellings: Sequence[Telling] = ()
     attachments: Mapping[str, AttachmentState] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
+    acked: AbstractSet[str] = frozenset()
 
     def told_to(self, group_key: str) -> Sequence[str]:
         """Ids of the incidents that this group was told of."""

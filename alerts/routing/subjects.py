@@ -103,7 +103,8 @@ def _routes(incident: Incident, waiting: Waiting, policy: RoutingPolicy) -> Sequ
     takes = policy.taken_by(incident)
     if incident.is_open:
         return takes
-    told = [one for one in policy.routes if one not in takes and waiting.telling(incident.id, one.prefix)]
+    every = (*policy.routes, *(one.second for one in policy.routes if one.escalation))
+    told = [one for one in every if one not in takes and waiting.telling(incident.id, one.prefix)]
     return (*takes, *told)
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": ("monitor.cli.explain", "explain", "What is decided about a job, and why."),
     "replay": ("monitor.cli.replay", "replay", "What would have been said of the history."),
     "schedule": ("monitor.cli.schedule", "schedule", "When jobs are due, and how that is known."),
+    "ack": ("monitor.cli.ack", "ack", "Take incidents into your hands: no more repeats."),
     "silence": ("monitor.cli.silence", "silence", "Tell nobody of something for some time."),
     "routes": ("monitor.cli.routes", "routes", "Who would be told of what."),
     "outbox": ("monitor.cli.outbox", "outbox", "Messages on their way, and those given up."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Collection
 from difflib import get_close_matches
 
@@ -53,3 +54,11 @@ def alike(name: str, known: Collection[str]) -> list[str]:
     within = [one for one in sorted(known) if name and name.lower() in one.lower()]
     close = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
     return list(dict.fromkeys([*close, *within]))[:3]
+
+
+def user() -> str:
+    """Who types; a container may run as a number that no one has."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

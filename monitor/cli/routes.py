@@ -111,6 +111,8 @@ def _print_offers(rows: list[dict[str, Any]], incident: Incident, policy: Routin
 
 
 def _row(one: Offer) -> dict[str, Any]:
+    from monitor.settings.duration import format_duration
+
     route, globs = one.route, one.route.match.globs
     if not one.asked:
         why = "a route above took it, and does not continue"
@@ -120,6 +122,9 @@ def _row(one: Offer) -> dict[str, Any]:
         why = ", ".join(f"{name} matches {' or '.join(some)}" for name, some in globs.items())
         why = why or "it takes all that comes to it"
         why += "" if route.targets else "; it has no targets: nobody is told"
+        if route.escalation:
+            why += f"; without an acknowledgement {', '.join(route.escalation.targets)} after "
+            why += format_duration(route.escalation.after)
     return {"route": route.name, "takes": one.takes, "targets": list(route.targets), "why": why}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -92,6 +91,7 @@ def add(
     from alerts import silence_store
     from alerts.routing.matching import Match
     from alerts.routing.silences import Silence
+    from monitor.cli.known import user
     from monitor.history.trouble import state_errors
     from monitor.settings.routes import refuse_unknown
 
@@ -104,7 +104,7 @@ def add(
         raise MonitorError(str(error)) from None
     settings = settings_of(ctx).settings
     now = datetime.now(UTC)
-    new = Silence(uuid.uuid4().hex[:8], Match(wanted), now, now + length, comment, created_by or _user())
+    new = Silence(uuid.uuid4().hex[:8], Match(wanted), now, now + length, comment, created_by or user())
     engine = state_of(settings)
     with state_errors(engine.url), engine.begin() as connection:
         silence_store.add(connection, new)
@@ -192,11 +192,3 @@ def _matches(one: Silence) -> str:
 
 def _minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _user() -> str:
-    """A container may run as a number that no one has."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

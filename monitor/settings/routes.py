@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from monitor.settings.duration import PositiveDuration
 from monitor.settings.given import fields_of
 from monitor.settings.table import Table
 from monitor.settings.thresholds import CONDITION_NAMES, Globs
@@ -60,6 +61,8 @@ class RouteSettings(Table):
     targets: list[str]
     goes_on: bool = Field(default=False, alias="continue")
     group_by: list[str] | None = None
+    escalate_after: PositiveDuration | None = None
+    escalate_to: list[str] = []
     active: list[str] = []
     mute: list[str] = []
 
@@ -70,27 +73,40 @@ def contradictions(given: Mapping[str, Any], targets: Sequence[str]) -> Iterator
     windows = _strings([one.get("name") for one in _tables(given.get("windows")) if one.get("kind") == HOURS])
     labels = {name for one in _tables(given.get("instances")) for name in _names(one.get("labels"))}
     for number, route in enumerate(routes):
-        for name in _strings(route.get("targets")):
-            if name not in targets:
-                known = ", ".join(targets) or "none: name them in [[targets]] or apprise_urls"
-                yield f"routes[{number}].targets: there is no target {name}; known are {known}"
-        for field in ("active", "mute"):
-            for name in _strings(route.get(field)):
-                if name not in windows:
-                    known = ", ".join(windows) or f'none: name them in [[windows]], of kind "{HOURS}"'
-                    yield f"routes[{number}].{field}: there are no hours named {name}; known are {known}"
-        for name in _names(route.get("match")):
-            if name not in MATCHED and name not in labels:
-                near = get_close_matches(name, [*MATCHED, *labels], n=1, cutoff=0.6)
-                hint = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else f"known are {', '.join((*MATCHED, *sorted(labels)))}"
-                )
-                yield f"routes[{number}].match: nothing can be matched by {name}; {hint}"
+        place = f"routes[{number}]"
+        yield from _unknown_targets(place, route, targets)
+        yield from _unknown_hours(place, route, windows)
+        yield from _unknown_matches(place, route, sorted(labels))
+        if bool(route.get("escalate_after")) != bool(route.get("escalate_to")):
+            yield f"{place}: escalate_after and escalate_to go together"
     names = _strings([one.get("name") for one in routes])
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"two routes are named {name}; give each its own name"
+
+
+def _unknown_targets(place: str, route: Mapping[str, Any], targets: Sequence[str]) -> Iterator[str]:
+    known = ", ".join(targets) or "none: name them in [[targets]] or apprise_urls"
+    for field in ("targets", "escalate_to"):
+        for name in _strings(route.get(field)):
+            if name not in targets:
+                yield f"{place}.{field}: there is no target {name}; known are {known}"
+
+
+def _unknown_hours(place: str, route: Mapping[str, Any], windows: Sequence[str]) -> Iterator[str]:
+    known = ", ".join(windows) or f'none: name them in [[windows]], of kind "{HOURS}"'
+    for field in ("active", "mute"):
+        for name in _strings(route.get(field)):
+            if name not in windows:
+                yield f"{place}.{field}: there are no hours named {name}; known are {known}"
+
+
+def _unknown_matches(place: str, route: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
+    known = [*MATCHED, *labels]
+    for name in _names(route.get("match")):
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            yield f"{place}.match: nothing can be matched by {name}; {hint}"
 
 
 def _tables(given: Any) -> list[Mapping[str, Any]]:

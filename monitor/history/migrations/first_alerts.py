@@ -16,6 +16,7 @@ def create() -> None:
     _outbox()
     _attachments()
     _silences()
+    _acks()
 
 
 def _incidents() -> None:
@@ -184,3 +185,13 @@ def _silences() -> None:
         sa.Column("created_by", sa.Text(), nullable=False),
     )
     op.create_index("ix_silences_ends_at", "silences", ["ends_at"])
+
+
+def _acks() -> None:
+    op.create_table(
+        "acks",
+        sa.Column("incident_id", sa.String(32), primary_key=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+    )

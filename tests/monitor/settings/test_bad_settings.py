@@ -309,6 +309,11 @@ def row(story: str, text: str, line: str) -> object:
             "windows[0]: jobs has no meaning for hours: the route that names it says for what it counts",
         ),
         row(
+            "an escalation to nobody",
+            '[[routes]]\ntargets = []\nescalate_after = "15m"',
+            "routes[0]: escalate_after and escalate_to go together",
+        ),
+        row(
             "a window of a kind there is not",
             f'{WINDOW}kind = "mutes"\nlength = "1h"',
             "windows[0].kind = 'mutes': Input should be 'mute', 'expect_downtime' or 'hours'",
