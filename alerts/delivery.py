@@ -50,12 +50,14 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     renew_every: timedelta = outbox.LEASE / 3,
     pause: Callable[[float], object] = time.sleep,
     hint: Hint = no_hint,
+    fallback: str | None = None,
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
 
     fence: called first where a row is claimed; what it raises passes through, and nothing was claimed.
-    count(target, outcome) and observe(seconds from seen to taken) feed metrics. Else raises only what the
-    database raises: a bad message is put off, logged and counted like a failed one.
+    fallback: the target that is told what this one gives up. count(target, outcome) and observe(seconds from
+    seen to taken) feed metrics. Else raises only what the database raises: a bad message is put off, logged
+    and counted like a failed one.
     """
     reason = None
     while reason is None:
@@ -64,7 +66,7 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
             row = outbox.claim(conn, notifier.name, owner, now())
         if row is None:
             return None
-        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause, hint)
+        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause, hint, fallback)
         reason = _deliver(courier, notifier, observe)
     count(notifier.name, reason)
     return reason
@@ -116,6 +118,7 @@ class _Courier:
     renew_every: timedelta
     pause: Callable[[float], object]
     hint: Hint
+    fallback: str | None
 
     @property
     def file_refused(self) -> str | None:
@@ -140,12 +143,22 @@ class _Courier:
     def message(
         self, notification: Notification, files: dict[str, Attachment], capabilities: Capabilities
     ) -> Message:
-        refused = self.file_refused
-        return render(notification, files, capabilities, file_refused=refused, now=self.now(), hint=self.hint)
+        return render(
+            notification,
+            files,
+            capabilities,
+            file_refused=self.file_refused,
+            now=self.now(),
+            hint=self.hint,
+            instead_of=self.row.instead_of,
+        )
 
     def drop(self) -> None:
         with self.engine.begin() as conn:
-            outbox.dead(conn, self.row.id, self.owner, self.now(), self.row.tries, _UNHEARD)
+            now = self.now()
+            outbox.dead(conn, self.row.id, self.owner, now, self.row.tries, _UNHEARD)
+            if self.fallback is not None:  # it was told of the beginning in place of this one
+                outbox.hand_over(conn, self.row.id, self.fallback, now)
         log.warning("target %s: row %d is %s", self.row.target, self.row.id, _UNHEARD)
 
     def taken(self, notification: Notification) -> float:
@@ -171,9 +184,12 @@ class _Courier:
     def failed(self, error: DeliveryError, *, had_file: bool) -> None:
         now, row = self.now(), self.row
         verdict = judge(row.tries, error, had_file=had_file, now=now, jitter=self.jitter())
+        handed_over = False
         with self.engine.begin() as conn:
             if verdict.retry_at is None:
                 ours = outbox.dead(conn, row.id, self.owner, now, verdict.tries, verdict.dead)
+                if ours and self.fallback is not None:
+                    handed_over = outbox.hand_over(conn, row.id, self.fallback, now)
             else:
                 ours = outbox.retry(conn, row.id, self.owner, verdict.retry_at, verdict.tries)
         if not ours:
@@ -181,6 +197,8 @@ class _Courier:
         elif verdict.retry_at is None:
             remedy = f"`outbox list` shows it, `outbox retry {row.id}` tries it again"
             log.error("target %s: an alert is given up: %s; %s", row.target, verdict.dead, remedy)
+            if handed_over:
+                log.warning("target %s: %s is told in its place", row.target, self.fallback)
         else:
             said = (row.target, error.reason, error, f"{verdict.retry_at:%H:%M:%S} UTC")
             log.warning("target %s: not taken (%s: %s); next try at %s", *said)

@@ -61,6 +61,7 @@ class Claimed:
     notification_id: str
     target: str
     tries: Tries
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,18 @@ def retry(conn: Connection, row_id: int, owner: str, at: datetime, tries: Tries)
 def dead(conn: Connection, row_id: int, owner: str, now: datetime, tries: Tries, reason: str) -> bool:
     history = _history(tries) | {"last_error": reason}
     return bool(_mine(conn, row_id, owner, **history, **_finished(RowState.DEAD, now)))
+
+
+def hand_over(conn: Connection, row_id: int, target: str, now: datetime) -> bool:
+    """What one target gave up goes to another, unless that one has it anyway or it was handed over before."""
+    row = conn.execute(select(outbox).where(outbox.c.id == row_id)).one()
+    has_it = exists().where(outbox.c.notification_id == row.notification_id, outbox.c.target == target)
+    if row.instead_of is not None or target == row.target or conn.scalar(select(has_it)):
+        return False
+    fresh = {"notification_id": row.notification_id, "target": target, "group_key": row.group_key}
+    waits = {"state": RowState.PENDING.value, "next_attempt_at": now, "created_at": now}
+    conn.execute(insert(outbox).values(fresh | waits | {"instead_of": row.target}))
+    return True
 
 
 def void(conn: Connection, owner_is_gone: Callable[[str], bool]) -> int:
@@ -304,7 +317,7 @@ def _claimed(conn: Connection, row_id: int) -> Claimed:
         refused_since=row.refused_since,
         last_error=row.last_error,
     )
-    return Claimed(row.id, row.notification_id, row.target, tries)
+    return Claimed(row.id, row.notification_id, row.target, tries, row.instead_of)
 
 
 def _mine(conn: Connection, row_id: int, owner: str, **values: Any) -> int:

@@ -159,6 +159,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("instead_of", Text),  # the target that gave it up, where this row is for another one
     _partial("ix_outbox_undelivered", "target", "id", where="state IN ('pending', 'leased')"),
     Index("ix_outbox_notification_id", "notification_id"),
 )

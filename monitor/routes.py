@@ -133,6 +133,7 @@ def offers(incident: Incident, policy: RoutingPolicy) -> list[Offer]:
 def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, ...]]:
     """By instance, the targets that may hear of it: of whatever job, condition and severity."""
     found: dict[str, tuple[str, ...]] = {}
+    fallbacks = {one.name: one.fallback for one in settings.targets if one.fallback}
     for name, instance in _instances(settings).items():
         said = {**instance.said(""), "instance": (name,)}
         of_instance = {"instance", "instance_type", *instance.labels}
@@ -143,6 +144,7 @@ def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, .
             if misses & of_instance or misses - {*MATCHED}:
                 continue
             targets |= dict.fromkeys((*route.targets, *route.second.targets))
+            targets |= dict.fromkeys(fallbacks[one] for one in targets if one in fallbacks)
             if not misses and not route.goes_on:
                 break
         found[name] = tuple(targets)

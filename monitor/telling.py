@@ -67,6 +67,7 @@ class Teller:
         self._metrics = metrics
         self._stopping = stopping
         self._routing = routing(settings, tuple(notifiers))
+        self._fallbacks = {one.name: one.fallback for one in settings.targets if one.fallback in notifiers}
         self._leading = threading.Lock()
         self._tenure: Lease | None = None
         self._looked: tuple[Lease | None, float] | None = None
@@ -181,6 +182,7 @@ class Teller:
                 count=self._metrics.count_sent,
                 observe=self._metrics.observe_delivery,
                 hint=how_to_silence,
+                fallback=self._fallbacks.get(target),
             )
         except LeaseLostError:
             return None

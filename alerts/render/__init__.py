@@ -39,10 +39,12 @@ def render(
     file_refused: str | None = None,
     now: datetime | None = None,
     hint: Hint = no_hint,
+    instead_of: str | None = None,
 ) -> Message:
     """file_refused: why the target gets the text alone this time; None when files may travel.
 
     now: when it is sent; one that is LATE by then says so. hint: a last fact about what is new.
+    instead_of: the target it was meant for, which did not take it.
 
     attachments: with the content of those that are `travelling`.
     """
@@ -56,6 +58,8 @@ def render(
     parts = _parts(notification, known, why_no_file, hint)
     if parts and now is not None and now - notification.created_at >= LATE:
         parts[0].insert(0, Text(_late(notification, now), last=True))
+    if parts and instead_of is not None:
+        parts[0].insert(0, Text(f"Meant for {instead_of}, which did not take it.", last=True))
     return Message(
         title=heading,
         body=fit(parts, capabilities.format, budget),

@@ -158,6 +158,7 @@ class TargetSettings(Table):
     url: SecretStr | None = None
     url_file: Path | None = None
     url_env: VariableName | None = None
+    fallback: str | None = None
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
@@ -229,7 +230,17 @@ class Settings(Table):
         ):
             yield f"a target is named {name}, which is the name of one of apprise_urls; give it another"
         known = (*_names(given.get("targets")), *(apprise_name(number) for number in range(1, count + 1)))
+        yield from _fallbacks(given.get("targets"), known)
         yield from routes.contradictions(given, known)
+
+
+def _fallbacks(targets: object, known: Sequence[str]) -> Iterator[str]:
+    tables = targets if isinstance(targets, Sequence) and not isinstance(targets, str) else ()
+    for number, table in enumerate(map(fields_of, tables)):
+        name = table.get("fallback")
+        if isinstance(name, str) and (name not in known or name == table.get("name")):
+            there_are = ", ".join(one for one in known if one != table.get("name")) or "none"
+            yield f"targets[{number}].fallback: there is no other target {name}; others are {there_are}"
 
 
 def _duration(value: Any) -> timedelta | None:

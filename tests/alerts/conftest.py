@@ -65,7 +65,9 @@ class Desk:
         with self.engine.begin() as conn:
             return dispatch(conn, self.policy, self.at, self.new_id)
 
-    def deliver(self, notifier: Notifier, owner: str = "me") -> DeliveryReason | None:
+    def deliver(
+        self, notifier: Notifier, owner: str = "me", fallback: str | None = None
+    ) -> DeliveryReason | None:
         return deliver_next(
             self.engine,
             notifier,
@@ -74,6 +76,7 @@ class Desk:
             count=lambda target, reason: self.counted.append((target, reason)),
             observe=self.observed.append,
             jitter=lambda: 1.0,
+            fallback=fallback,
         )
 
     def deliver_for(self, notifier: Notifier, seconds: float, step: float = 1) -> list[DeliveryReason]:

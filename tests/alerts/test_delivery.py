@@ -475,3 +475,49 @@ def test_many_workers_on_one_state_send_each_message_once(
     assert sorted(message.title for message in target.sent) == sorted(
         f"failed: job-{number} on production" for number in range(12)
     )
+
+
+def given_up(desk: Desk, name: str, fallback: str) -> None:
+    """Until a target that refuses everything is no longer tried."""
+    target = ScriptedNotifier(name, "refuse")
+    for _ in range(3600):
+        desk.deliver(target, fallback=fallback)
+        desk.wait(1)
+
+
+def test_what_a_target_refuses_for_good_is_told_to_its_fallback_with_the_file(queued: Desk) -> None:
+    given_up(queued, "ops", "mail")
+    mail = RecordingNotifier("mail")
+
+    assert queued.deliver(mail) is R.SENT
+
+    (message,) = mail.sent
+    assert message.body.startswith("Meant for ops, which did not take it.")
+    assert [one.name for one in message.files] == ["job.log"]
+    assert queued.deliver(mail) is None
+
+    queued.poll()
+    queued.wait(10)
+    queued.dispatch()
+    assert queued.deliver(RecordingNotifier("ops"), fallback="mail") is None, (
+        "it never heard of the beginning"
+    )
+    assert queued.deliver(mail) is R.SENT
+    assert [one.resolved for one in mail.sent] == [False, True]
+
+
+def test_a_fallback_that_refuses_it_as_well_is_not_followed_by_another(queued: Desk) -> None:
+    given_up(queued, "ops", "mail")
+    given_up(queued, "mail", "ops")
+
+    assert states(queued) == [RowState.DEAD, RowState.DEAD]
+
+
+def test_a_fallback_that_has_the_message_anyway_gets_it_once(desk: Desk) -> None:
+    desk.policy = replace(desk.policy, routes=(Route("default", ("ops", "mail")),))
+    desk.poll(finding())
+    desk.wait(10)
+    desk.dispatch()
+    given_up(desk, "ops", "mail")
+
+    assert sorted(states(desk)) == [RowState.DEAD, RowState.PENDING]

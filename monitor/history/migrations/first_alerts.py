@@ -143,6 +143,7 @@ def _outbox() -> None:
         sa.Column("last_error", sa.Text()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger()),
+        sa.Column("instead_of", sa.Text()),
     )
     op.create_index("ix_outbox_notification_id", "outbox", ["notification_id"])
     op.create_index(

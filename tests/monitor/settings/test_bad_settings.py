@@ -314,6 +314,16 @@ def row(story: str, text: str, line: str) -> object:
             "routes[0]: escalate_after and escalate_to go together",
         ),
         row(
+            "a fallback that is not there",
+            f'{TARGET}url = "json://a"\nfallback = "mail"\n[[targets]]\nname = "b"\nurl = "json://b"',
+            "targets[0].fallback: there is no other target mail; others are b",
+        ),
+        row(
+            "a fallback to itself",
+            f'{TARGET}url = "json://a"\nfallback = "ops"',
+            "targets[0].fallback: there is no other target ops; others are none",
+        ),
+        row(
             "a window of a kind there is not",
             f'{WINDOW}kind = "mutes"\nlength = "1h"',
             "windows[0].kind = 'mutes': Input should be 'mute', 'expect_downtime' or 'hours'",
