@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 
@@ -285,6 +285,7 @@ NIGHTS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(night=NIGHTS, polls=st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True))
+@example(night=[], polls=[1, 121, 180])  # one more slot of a gap is over, and not known to be empty yet
 @pytest.mark.parametrize("policy", [POLICY, SCHEDULED], ids=["no schedules", "schedules and an order"])
 def test_looking_at_what_changed_comes_to_what_looking_at_everything_does(
     engine: Engine, night: list[Any], polls: list[int], policy: Policy

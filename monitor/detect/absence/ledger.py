@@ -130,6 +130,7 @@ class _Account:
             self._count(slot)
         self._close_by(self._facts.seen_until)
         if self._empty:
+            self._leave_what_is_not_known_yet()
             self._gaps.append(self._gap())
         late = [*self._late()]
         due = late.pop() if late and late[-1].opens > self._facts.seen_until else None
@@ -166,6 +167,13 @@ class _Account:
             good = self._presence.first_good(self._earliest(slot))
             ends, moved = (good and good.ended) or END_OF_TIME, self._next_move(over)
             self._settled = (ends, good) if ends <= moved else (moved, None)
+
+    def _leave_what_is_not_known_yet(self) -> None:
+        """Of a gap that is told: slots that are over, and may turn out to be filled as the search lags."""
+        known = [one for one in self._empty if one.known <= self._facts.seen_until]
+        if known and len(known) < len(self._empty):
+            self._undecided = self._empty[len(known)]
+            self._empty = known
 
     def _gap(self) -> Gap:
         before = self._presence.last_before(self._empty[0].slot.at)
