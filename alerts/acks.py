@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from alerts.chunks import chunks
 from alerts.schema import acks
 
 
@@ -30,8 +31,9 @@ def save(conn: Connection, incident_id: str, ack: Ack) -> None:
 
 
 def of(conn: Connection, incident_ids: Collection[str]) -> dict[str, Ack]:
-    """By incident; those nobody acknowledged are absent. Asked for few: those that are open."""
-    rows = conn.execute(select(acks)).all() if incident_ids else []
-    return {
-        row.incident_id: Ack(row.at, row.by, row.comment) for row in rows if row.incident_id in incident_ids
-    }
+    """By incident; those nobody acknowledged are absent."""
+    found: dict[str, Ack] = {}
+    for chunk in chunks(incident_ids):
+        rows = conn.execute(select(acks).where(acks.c.incident_id.in_(chunk)))
+        found.update((row.incident_id, Ack(row.at, row.by, row.comment)) for row in rows)
+    return found

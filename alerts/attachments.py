@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from alerts.chunks import chunks
 from alerts.crew import work_off
 from alerts.model import Attachment, AttachmentState, FetchFailed
 from alerts.schema import attachments
@@ -38,7 +39,6 @@ TURN = timedelta(minutes=2)
 """After that much time of one turn no further file is begun: who calls wants to be heard of."""
 HOLD = timedelta(minutes=6)
 """How long a file that is being fetched is left alone by other workers: longer than any reading takes."""
-_CHUNK = 400
 _FIRST_RETRY = timedelta(seconds=5)
 _LAST_RETRY = timedelta(minutes=10)
 _TRIES = 40
@@ -82,7 +82,7 @@ def want(
 
 def states(conn: Connection, refs: Collection[str]) -> dict[str, AttachmentState]:
     found: dict[str, AttachmentState] = {}
-    for chunk in _chunks(refs):
+    for chunk in chunks(refs):
         rows = conn.execute(
             select(attachments.c.ref, attachments.c.state).where(attachments.c.ref.in_(chunk))
         )
@@ -156,7 +156,7 @@ def load(conn: Connection, refs: Collection[str], *, content: bool = True) -> di
     is_there = attachments.c.content.is_not(None).label("is_there")
     wanted = select(*columns, is_there, *([attachments.c.content] if content else []))
     found: dict[str, Attachment] = {}
-    for chunk in _chunks(refs):
+    for chunk in chunks(refs):
         rows = conn.execute(wanted.where(attachments.c.ref.in_(chunk))).mappings()
         found.update((row["ref"], _attachment(row)) for row in rows)
     return found
@@ -274,9 +274,3 @@ def _new_row(ref: str, now: datetime) -> dict[str, Any]:
         "next_attempt_at": now,
         "lines": [],
     }
-
-
-def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
-    wanted = sorted(set(refs))
-    for start in range(0, len(wanted), _CHUNK):
-        yield wanted[start : start + _CHUNK]

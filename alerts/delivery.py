@@ -25,7 +25,7 @@ from alerts.notifier import Notifier
 from alerts.outbox import Claimed
 from alerts.render import Hint, render, travelling
 from alerts.render.parts import no_hint
-from alerts.verdict import judge
+from alerts.verdict import Tries, judge
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +155,8 @@ class _Courier:
 
     def drop(self) -> None:
         with self.engine.begin() as conn:
-            now = self.now()
-            outbox.dead(conn, self.row.id, self.owner, now, self.row.tries, _UNHEARD)
-            if self.fallback is not None:  # it was told of the beginning in place of this one
-                outbox.hand_over(conn, self.row.id, self.fallback, now)
+            # Its fallback may have been told of the beginning in its place.
+            self._given_up(conn, self.now(), self.row.tries, _UNHEARD)
         log.warning("target %s: row %d is %s", self.row.target, self.row.id, _UNHEARD)
 
     def taken(self, notification: Notification) -> float:
@@ -187,9 +185,7 @@ class _Courier:
         handed_over = False
         with self.engine.begin() as conn:
             if verdict.retry_at is None:
-                ours = outbox.dead(conn, row.id, self.owner, now, verdict.tries, verdict.dead)
-                if ours and self.fallback is not None:
-                    handed_over = outbox.hand_over(conn, row.id, self.fallback, now)
+                ours, handed_over = self._given_up(conn, now, verdict.tries, verdict.dead)
             else:
                 ours = outbox.retry(conn, row.id, self.owner, verdict.retry_at, verdict.tries)
         if not ours:
@@ -202,6 +198,13 @@ class _Courier:
         else:
             said = (row.target, error.reason, error, f"{verdict.retry_at:%H:%M:%S} UTC")
             log.warning("target %s: not taken (%s: %s); next try at %s", *said)
+
+    def _given_up(self, conn: Connection, now: datetime, tries: Tries, reason: str) -> tuple[bool, bool]:
+        """Whether the row was still ours, and whether the fallback gets the message."""
+        ours = outbox.dead(conn, self.row.id, self.owner, now, tries, reason)
+        if not ours or self.fallback is None:
+            return ours, False
+        return ours, outbox.hand_over(conn, self.row.id, self.fallback, now)
 
     @contextmanager
     def renewing(self) -> Iterator[None]:

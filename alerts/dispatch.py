@@ -7,18 +7,19 @@ has decided the same meanwhile, `Conflict` is raised: the caller rolls back and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from alerts import acks, attachments, outbox, silence_store, store
-from alerts.model import Incident, Notification
+from alerts.model import Incident, IncidentEvent, Notification
 from alerts.outbox import Backlog
 from alerts.routing import Plan, RoutingPolicy, Waiting, plan
 from alerts.routing.holding import hold, is_held
 from alerts.routing.messages import Draft
+from alerts.routing.silences import Silence
 from alerts.routing.subjects import subjects
 
 
@@ -65,10 +66,9 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
     keys = {one.group_key for one in tellings} | _keys(incidents.values(), policy) | set(repeats)
     tellings += store.open_tellings(conn, keys)
     if any(route.escalation for route in policy.routes):
-        tellings += store.tellings_of(conn, {one.incident_id for one in tellings})
+        tellings += store.tellings_of(conn, {one.incident_id for one in tellings} - incidents.keys())
     incidents |= store.get(conn, {one.incident_id for one in tellings} - incidents.keys())
     refs = {ref for one in incidents.values() for ref in one.attachments[-1:]}
-    oldest = min((event.at for event in events), default=now)
     return Waiting(
         events=events,
         incidents=incidents,
@@ -76,7 +76,7 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
         tellings=tuple(dict.fromkeys(tellings)),
         attachments=attachments.states(conn, refs),
         acked=acks.of(conn, incidents).keys(),
-        silences=silence_store.ending_after(conn, min(oldest, now)),
+        silences=_silences(conn, events, now),
     )
 
 
@@ -115,8 +115,7 @@ def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Seq
         return ()
     incidents = store.get(conn, {event.incident_id for event in events})
     tellings = tuple(store.tellings_of(conn, incidents))
-    silences = silence_store.ending_after(conn, min(event.at for event in events))
-    waiting = Waiting(events, incidents, tellings=tellings, silences=silences)
+    waiting = Waiting(events, incidents, tellings=tellings, silences=_silences(conn, events, now))
     tellable = hold(subjects(waiting, policy)[0], policy, Draft(waiting, now, str))
     groups: dict[str, Backlog] = {}
     for subject in sorted(tellable, key=lambda one: one.at, reverse=True):
@@ -124,6 +123,11 @@ def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Seq
             (f"{target} {subject.key}", Backlog(target, 1, subject.at)) for target in subject.route.targets
         )
     return tuple(groups.values())
+
+
+def _silences(conn: Connection, events: Iterable[IncidentEvent], now: datetime) -> Sequence[Silence]:
+    """Those that hold or held one of these back, and those that hold now."""
+    return silence_store.ending_after(conn, min([now, *(event.at for event in events)]))
 
 
 def _repeats(conn: Connection, policy: RoutingPolicy, now: datetime) -> Collection[str]:

@@ -102,7 +102,9 @@ def put(conn: Connection, notification: Notification, targets: Iterable[str], no
             content=codec.notification_content(notification),
         )
     )
-    rows = [_new_row(notification, target, now) for target in dict.fromkeys(targets)]
+    rows = [
+        _new_row(notification.id, notification.group_key, target, now) for target in dict.fromkeys(targets)
+    ]
     if rows:
         conn.execute(insert(outbox), rows)
 
@@ -163,9 +165,8 @@ def hand_over(conn: Connection, row_id: int, target: str, now: datetime) -> bool
     has_it = exists().where(outbox.c.notification_id == row.notification_id, outbox.c.target == target)
     if row.instead_of is not None or target == row.target or conn.scalar(select(has_it)):
         return False
-    fresh = {"notification_id": row.notification_id, "target": target, "group_key": row.group_key}
-    waits = {"state": RowState.PENDING.value, "next_attempt_at": now, "created_at": now}
-    conn.execute(insert(outbox).values(fresh | waits | {"instead_of": row.target}))
+    fresh = _new_row(row.notification_id, row.group_key, target, now)
+    conn.execute(insert(outbox).values(fresh | {"instead_of": row.target}))
     return True
 
 
@@ -325,11 +326,11 @@ def _mine(conn: Connection, row_id: int, owner: str, **values: Any) -> int:
     return conn.execute(update(outbox).where(held).values(values)).rowcount
 
 
-def _new_row(notification: Notification, target: str, now: datetime) -> dict[str, Any]:
+def _new_row(notification_id: str, group_key: str, target: str, now: datetime) -> dict[str, Any]:
     return {
-        "notification_id": notification.id,
+        "notification_id": notification_id,
         "target": target,
-        "group_key": notification.group_key,
+        "group_key": group_key,
         "state": RowState.PENDING.value,
         "next_attempt_at": now,
         "created_at": now,

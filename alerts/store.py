@@ -6,23 +6,19 @@ Knows the tables of incidents, occurrences, events, groups and tellings; decides
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, insert, or_, select, update
 
 from alerts import codec
+from alerts.chunks import chunks
 from alerts.incidents import Changes, Fact, Occurrence, facts_of
 from alerts.model import EventKind, Finding, Incident, IncidentEvent, Severity
 from alerts.routing.model import Telling
 from alerts.schema import acks, alert_groups, incident_events, incidents, occurrences, tellings
-
-_CHUNK = 400
-"""Values in one IN list: well below what the smallest databases allow."""
-
-T = TypeVar("T")
 
 
 class Conflict(Exception):  # noqa: N818 - reads as what happened
@@ -46,7 +42,7 @@ def known_facts(conn: Connection, findings: Iterable[Finding]) -> set[Fact]:
     """Which of the occurrences these findings name were seen before."""
     wanted = {(one.fingerprint, fact) for one in findings for fact in facts_of(one)}
     known: set[Fact] = set()
-    for chunk in _chunks(sorted(wanted)):
+    for chunk in chunks(wanted):
         rows = conn.execute(
             select(occurrences.c.fingerprint, occurrences.c.occurrence).where(
                 occurrences.c.fingerprint.in_({mark for mark, _ in chunk}),
@@ -100,7 +96,7 @@ def current(conn: Connection, resolved_since: datetime, *, source: str | None = 
 
 def get(conn: Connection, ids: Collection[str]) -> dict[str, Incident]:
     found: dict[str, Incident] = {}
-    for chunk in _chunks(sorted(set(ids))):
+    for chunk in chunks(ids):
         rows = conn.execute(select(incidents).where(incidents.c.id.in_(chunk)))
         found.update((row["id"], codec.incident(row)) for row in rows.mappings())
     return found
@@ -125,7 +121,7 @@ def mark_planned(conn: Connection, ids: Collection[int], now: datetime) -> None:
     """Raises Conflict when another dispatcher has decided about one of them already."""
     table = incident_events.c
     done = 0
-    for chunk in _chunks(sorted(ids)):
+    for chunk in chunks(ids):
         statement = update(incident_events).where(table.id.in_(chunk), table.planned_at.is_(None))
         done += conn.execute(statement.values(planned_at=now)).rowcount
     if done != len(set(ids)):
@@ -148,7 +144,7 @@ def mark_partly_planned(conn: Connection, planned: Mapping[IncidentEvent, frozen
 
 def tellings_of(conn: Connection, incident_ids: Collection[str]) -> list[Telling]:
     found: list[Telling] = []
-    for chunk in _chunks(sorted(set(incident_ids))):
+    for chunk in chunks(incident_ids):
         found.extend(map(_telling, conn.execute(select(tellings).where(tellings.c.incident_id.in_(chunk)))))
     return found
 
@@ -156,7 +152,7 @@ def tellings_of(conn: Connection, incident_ids: Collection[str]) -> list[Telling
 def open_tellings(conn: Connection, group_keys: Collection[str]) -> list[Telling]:
     """What these groups were told of and not yet told to be over."""
     found: list[Telling] = []
-    for chunk in _chunks(sorted(set(group_keys))):
+    for chunk in chunks(group_keys):
         condition = and_(tellings.c.group_key.in_(chunk), tellings.c.resolved_told_at.is_(None))
         found.extend(map(_telling, conn.execute(select(tellings).where(condition))))
     return found
@@ -174,7 +170,7 @@ def save_tellings(conn: Connection, changed: Iterable[Telling]) -> None:
 def groups(conn: Connection, keys: Collection[str]) -> dict[str, datetime]:
     """When each of them was told something last; groups never told are absent."""
     found: dict[str, datetime] = {}
-    for chunk in _chunks(sorted(set(keys))):
+    for chunk in chunks(keys):
         rows = conn.execute(select(alert_groups).where(alert_groups.c.key.in_(chunk)))
         found.update((row.key, row.notified_at) for row in rows)
     return found
@@ -254,11 +250,6 @@ def prune(conn: Connection, before: datetime) -> int:
     silent = ~exists().where(tellings.c.group_key == alert_groups.c.key)
     conn.execute(delete(alert_groups).where(alert_groups.c.notified_at < before, silent))
     return gone
-
-
-def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
 
 
 def _list(names: Iterable[str]) -> str:

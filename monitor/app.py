@@ -315,7 +315,8 @@ class App:
         }
         self._loops = {name: Loop(name, step, self.clock, self._tick) for name, step in steps.items()}
         self._loops["leases"] = self._renewing()
-        self._loops["heartbeat"] = Loop("heartbeat", self._heart.beat, self.clock, BEAT_SECONDS)
+        if self._heart.is_on:
+            self._loops["heartbeat"] = Loop("heartbeat", self._heart.beat, self.clock, BEAT_SECONDS)
         self._rounds = Rounds(tuple(self._watches), self.poll, self.clock, self._rest)
         self._endpoint.start()
         for loop in self._loops.values():

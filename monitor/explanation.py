@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from alerts import acks, silence_store, store
 from alerts.acks import Ack
 from alerts.model import Incident, Json
+from alerts.routing.matching import said_of
 from alerts.routing.silences import Silence
 from monitor.detect import CONDITIONS
 from monitor.detect import explain as judged
@@ -89,13 +90,13 @@ def explanations(
         names = sorted({one.instance for one in stats.series(connection, instance) if one.job_id == job_id})
         since = min(now, at or now) - ENDED_WITHIN
         incidents = store.current(connection, since) if names else []
+        silenced = _silenced(connection, settings, incidents, now)
         for name in names:
             rules = next((policy(settings, one) for one in settings.instances if one.name == name), Policy())
             facts = load_facts(connection, name, rules, {job_id}, at)
             if facts is not None:
                 found_out = explain(job_id, facts, rules, _until(incidents, at))
                 told = _told(connection, found_out.incidents)
-                silenced = _silenced(connection, settings, found_out.incidents, now)
                 acked = acks.of(connection, {one.id for one in found_out.incidents if one.is_open})
                 found.append(Explained(found_out, told, silenced, acked))
     return found
@@ -148,11 +149,12 @@ def _silenced(
 ) -> dict[str, Silence]:
     """The last to end counts."""
     known = about(settings)
+    said = {one.id: said_of(one, known(one)) for one in incidents if one.is_open}
     return {
-        incident.id: silence
+        identity: silence
         for silence in silence_store.ending_after(connection, now)
-        for incident in incidents
-        if incident.is_open and silence.is_active(now) and silence.takes(incident, known(incident))
+        for identity, matched in said.items()
+        if silence.hides(matched, now)
     }
 
 

@@ -60,6 +60,10 @@ class Heartbeat:
         self._is_fresh = False
         self._was_refused = False
 
+    @property
+    def is_on(self) -> bool:
+        return self._url is not None
+
     def saw(self, result: PollResult) -> None:
         """What came of a poll."""
         with self._lock:

@@ -10,12 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import cache
 
 from alerts.model import Incident
 from alerts.routing import Escalation, Route, RoutingPolicy
-from alerts.routing.matching import Match, Said, said_of
+from alerts.routing.matching import Match, Said, is_met, jobs_of
 from alerts.routing.model import Mutes
 from alerts.routing.silences import Span
 from monitor.detect.together.groups import is_member
@@ -103,31 +102,8 @@ def _mutes(settings: Settings, names: Sequence[str]) -> Mutes | None:
 
 def _is_muted(incident: Incident, jobs: Sequence[str]) -> bool:
     """What is of the whole instance only by a window for all of its jobs."""
-    names = [incident.labels[name] for name in ("job_id", "other_job_id") if incident.labels.get(name)]
-    return any(fnmatchcase(name, glob) for name in names for glob in jobs) if names else "*" in jobs
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Whether a route takes it. misses: for which names it does not; asked: whether it came to that."""
-
-    route: Route
-    takes: bool
-    misses: tuple[str, ...]
-    asked: bool
-
-
-def offers(incident: Incident, policy: RoutingPolicy) -> list[Offer]:
-    """What each route says to it, from the top."""
-    said = said_of(incident, policy.about(incident))
-    found: list[Offer] = []
-    asked = True
-    for route in policy.routes:
-        misses = route.match.misses(said)
-        takes = asked and not misses
-        found.append(Offer(route, takes, misses, asked))
-        asked = asked and not (takes and not route.goes_on)
-    return found
+    names = jobs_of(incident)
+    return is_met(jobs, names) if names else "*" in jobs
 
 
 def reach(settings: Settings, routes: Sequence[Route]) -> dict[str, tuple[str, ...]]:

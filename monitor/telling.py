@@ -150,8 +150,8 @@ class Teller:
         return taken
 
     def publish(self) -> None:
-        found = self.backlog()
         with reading(self._engine) as connection:
+            found = self._backlog(connection)
             held = silenced(connection, self._routing, self._clock.now())
         self._metrics.state.publish_outbox(
             {target: found.get(target, OutboxSnapshot()) for target in self._notifiers}, len(held)
@@ -159,7 +159,10 @@ class Teller:
 
     def backlog(self) -> dict[str, OutboxSnapshot]:
         with reading(self._engine) as connection:
-            found = backlogs(connection, self._routing, self._clock.now())
+            return self._backlog(connection)
+
+    def _backlog(self, connection: Connection) -> dict[str, OutboxSnapshot]:
+        found = backlogs(connection, self._routing, self._clock.now())
         return {one.target: OutboxSnapshot(one.count, one.oldest) for one in found}
 
     def oldest(self) -> datetime | None:

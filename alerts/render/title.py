@@ -31,10 +31,8 @@ def one(incident: Incident, when: str = "") -> str:
 
 
 def _of_one(incident: Incident, kind: NotificationKind) -> str:
-    if kind is NotificationKind.REPEAT:
-        return f"still open: {incident.name} on {incident.place} ({incident.condition})"
-    if kind is NotificationKind.ESCALATION:
-        return f"not acknowledged: {incident.name} on {incident.place} ({incident.condition})"
+    if kind in _STILL:
+        return f"{_STILL[kind]}: {incident.name} on {incident.place} ({incident.condition})"
     return one(incident, _DOWN if kind is NotificationKind.CATCH_UP else "")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
 
-from alerts.model import Incident, NotificationKind
+from alerts.model import Incident
 from alerts.routing.holding import is_held
 from alerts.routing.messages import Draft
 from alerts.routing.model import Route, RoutingPolicy
@@ -15,18 +17,18 @@ def escalate(policy: RoutingPolicy, draft: Draft) -> None:
     for route in policy.routes:
         if route.escalation is None:
             continue
-        due: defaultdict[str, dict[str, Incident]] = defaultdict(dict)
-        for one in _due(route, policy, draft):
-            due[one.source][one.id] = one
         second = route.second
+        due: defaultdict[str, dict[str, Incident]] = defaultdict(dict)
+        for one in _unacknowledged(route, second, route.escalation.after, draft):
+            if not is_held(one, route.name, draft.waiting, policy, draft.now):
+                due[one.source][one.id] = one
         for source, incidents in due.items():
-            key = second.summary_key(source)
-            draft.say(second, key, NotificationKind.ESCALATION, tuple(incidents.values()))
+            draft.escalate(second, second.summary_key(source), tuple(incidents.values()))
 
 
-def _due(route: Route, policy: RoutingPolicy, draft: Draft) -> list[Incident]:
+def _unacknowledged(route: Route, second: Route, after: timedelta, draft: Draft) -> Iterator[Incident]:
     """Open, told of by this route for long enough, in nobody's hands, and not said to the second targets."""
-    waiting, found = draft.waiting, []
+    waiting = draft.waiting
     for telling in waiting.tellings:
         incident = waiting.incidents.get(telling.incident_id)
         if (
@@ -34,11 +36,8 @@ def _due(route: Route, policy: RoutingPolicy, draft: Draft) -> list[Incident]:
             and incident.is_open
             and telling.resolved_told_at is None
             and telling.group_key.startswith(route.prefix)
-            and route.escalation is not None
-            and draft.now >= telling.opened_told_at + route.escalation.after
+            and draft.now >= telling.opened_told_at + after
             and incident.id not in waiting.acked
-            and waiting.telling(incident.id, route.second.prefix) is None
-            and not is_held(incident, route.name, waiting, policy, draft.now)
+            and waiting.telling(incident.id, second.prefix) is None
         ):
-            found.append(incident)
-    return found
+            yield incident

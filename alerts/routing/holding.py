@@ -45,6 +45,6 @@ def _spans(
     policy: RoutingPolicy,
     now: datetime,
 ) -> Sequence[Span]:
-    about = policy.about(incident) if waiting.silences else {}
-    silences = [one.span for one in waiting.silences if one.takes(incident, about)]
+    said = policy.said(incident) if waiting.silences else {}
+    silences = [one.span for one in waiting.silences if one.match.takes(said)]
     return [*silences, *(policy.mutes(incident, route, since, now) if policy.mutes else ())]

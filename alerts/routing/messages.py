@@ -59,16 +59,12 @@ class Draft:
             )
 
     def repeat(self, route: Route, key: str, incidents: Sequence[Incident], counted: int) -> None:
-        listed = tuple(sorted(incidents, key=worst_first))
-        identity = self.new_id()
-        kind = NotificationKind.REPEAT
-        self._send(route, Notification(identity, key, kind, self.now, self.now, listed, (), counted))
+        self._send_again(route, key, NotificationKind.REPEAT, incidents, counted=counted)
 
-    def say(self, route: Route, key: str, kind: NotificationKind, incidents: Sequence[Incident]) -> None:
-        """Of what no event tells; those it is told to are told of its end as well."""
-        listed = tuple(sorted(incidents, key=worst_first))
-        ids = tuple(one.id for one in listed)
-        self._send(route, Notification(self.new_id(), key, kind, self.now, self.now, listed, ids))
+    def escalate(self, route: Route, key: str, incidents: Sequence[Incident]) -> None:
+        """To others than it was told to before: they hear of its end as well."""
+        ids = tuple(one.id for one in sorted(incidents, key=worst_first))
+        self._send_again(route, key, NotificationKind.ESCALATION, incidents, news=ids)
         self.tellings.extend(Telling(key, one, self.now) for one in ids)
 
     def still_open(self, key: str) -> list[Incident]:
@@ -76,6 +72,20 @@ class Draft:
         told = self.waiting.told_to(key)
         known = (self.waiting.incidents[one] for one in told if one in self.waiting.incidents)
         return [incident for incident in known if incident.is_open]
+
+    def _send_again(
+        self,
+        route: Route,
+        key: str,
+        kind: NotificationKind,
+        incidents: Sequence[Incident],
+        *,
+        news: Sequence[str] = (),
+        counted: int = 0,
+    ) -> None:
+        """Of what no event tells."""
+        listed = tuple(sorted(incidents, key=worst_first))
+        self._send(route, Notification(self.new_id(), key, kind, self.now, self.now, listed, news, counted))
 
     def _send(self, route: Route, notification: Notification) -> None:
         self.outgoing.append(Outgoing(notification, route.targets))

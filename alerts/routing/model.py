@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,8 +40,8 @@ class Reason(StrEnum):
         return self.value.startswith("waiting_")
 
     @property
-    def is_soon(self) -> bool:
-        return self is not Reason.WAITING_SILENCE
+    def waits_briefly(self) -> bool:
+        return self.waits and self is not Reason.WAITING_SILENCE
 
 
 EVERYTHING = Match()
@@ -92,6 +92,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether a route takes it. misses: for which names it does not; asked: whether it came to that."""
+
+    route: Route
+    takes: bool
+    misses: tuple[str, ...]
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingPolicy:
     """routes: read from the top; the first that takes an incident is the last one asked, unless it goes on.
 
@@ -110,14 +120,21 @@ class RoutingPolicy:
 
     def taken_by(self, incident: Incident) -> tuple[Route, ...]:
         """Where news of this incident go; none where no route takes it. One may have no target."""
-        said = said_of(incident, self.about(incident))
-        found: list[Route] = []
+        return tuple(one.route for one in self.offers(incident) if one.takes)
+
+    def offers(self, incident: Incident) -> Iterator[Offer]:
+        """What each route says to it, from the top."""
+        said = self.said(incident)
+        is_asked = True
         for route in self.routes:
-            if route.match.takes(said):
-                found.append(route)
-                if not route.goes_on:
-                    break
-        return tuple(found)
+            misses = route.match.misses(said) if is_asked else ()
+            takes = is_asked and not misses
+            yield Offer(route, takes, misses, is_asked)
+            is_asked = is_asked and not (takes and not route.goes_on)
+
+    def said(self, incident: Incident) -> Said:
+        """All that routes and silences can match it by."""
+        return said_of(incident, self.about(incident))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +224,7 @@ class Plan:
     @property
     def awaited(self) -> int:
         """How many will be told soon, if nothing else happens: not those held back by a silence."""
-        soon = (one.event for one in self.decisions if one.reason.waits and one.reason.is_soon)
-        return len({*soon})
+        return len({one.event for one in self.decisions if one.reason.waits_briefly})
 
     @property
     def partly_planned(self) -> Mapping[IncidentEvent, frozenset[str]]:

@@ -10,8 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.model import Incident
-from alerts.routing.matching import Match, Said, said_of
+from alerts.routing.matching import Match, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,9 @@ class Silence:
     def is_active(self, now: datetime) -> bool:
         return self.span.covers(now)
 
-    def takes(self, incident: Incident, about: Said) -> bool:
-        """about: what the settings say of its instance and its job."""
-        return self.match.takes(said_of(incident, about))
+    def hides(self, said: Said, now: datetime) -> bool:
+        """said: what can be matched of an incident."""
+        return self.is_active(now) and self.match.takes(said)
 
 
 def over_within(spans: Sequence[Span], moments: Collection[datetime]) -> bool:

@@ -117,6 +117,27 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class Length(click.ParamType[timedelta]):
+    """How long: a duration."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from monitor.settings.duration import parse_duration
+
+        try:
+            length = parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        if wrong := self.trouble(length):
+            self.fail(f"{value!r}: {wrong}", param, ctx)
+        return length
+
+    def trouble(self, length: timedelta) -> str:
+        """Why one that can be read will not do; empty where it does."""
+        return "" if length > timedelta() else "must be longer than 0s"
+
+
 since_option = click.option(
     "--since",
     type=Moment(),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from alerts.model import Incident
     from alerts.routing import RoutingPolicy
-    from monitor.routes import Offer
+    from alerts.routing.model import Offer
     from monitor.settings import Settings
 
 OFFERS = (Column("route"), Column("takes it"), Column("targets"), Column("why", prose=True))
@@ -60,7 +60,7 @@ def test(
 
     Exits with 1 where nobody would be told.
     """
-    from monitor.routes import offers, reach, routing
+    from monitor.routes import reach, routing
     from monitor.targets import names_of_targets
 
     settings = settings_of(ctx).settings
@@ -69,7 +69,7 @@ def test(
         _print_matrix(reach(settings, policy.routes), output)
         return
     incident = _incident(_instance(settings, instance), job, condition, severity)
-    found = offers(incident, policy)
+    found = [*policy.offers(incident)]
     _print_offers([_row(one) for one in found], incident, policy, output)
     sys.exit(0 if any(one.takes and one.route.targets for one in found) else 1)
 

@@ -10,6 +10,7 @@ import click
 
 from monitor.cli import completion
 from monitor.cli.common import (
+    Length,
     config_option,
     existing_state_of,
     instant,
@@ -29,21 +30,13 @@ SLOTS_SHOWN = 3
 LONGEST = timedelta(days=60)
 
 
-class Days(click.ParamType[timedelta]):
-    """How far to look ahead: a duration."""
+class Days(Length):
+    """How far to look ahead."""
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from monitor.settings.duration import parse_duration
-
-        try:
-            length = parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-        if not timedelta() < length <= LONGEST:
-            self.fail(f"{value!r}: from a minute to {LONGEST.days} days can be looked ahead", param, ctx)
-        return length
+    def trouble(self, length: timedelta) -> str:
+        if timedelta() < length <= LONGEST:
+            return ""
+        return f"from a minute to {LONGEST.days} days can be looked ahead"
 
 
 @click.command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.common import (
+    Length,
     config_option,
     existing_state_of,
     output_option,
@@ -21,9 +22,7 @@ from monitor.cli.table import Column, print_table
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
-    from alerts.model import Incident
     from alerts.routing.silences import Silence
-    from monitor.settings import Settings
 
 COLUMNS = (
     Column("id"),
@@ -33,23 +32,6 @@ COLUMNS = (
     Column("by", leaves=1),
     Column("comment", prose=True),
 )
-
-
-class Length(click.ParamType[timedelta]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from monitor.settings.duration import parse_duration
-
-        if isinstance(value, timedelta):
-            return value
-        try:
-            length = parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-        if length <= timedelta(0):
-            self.fail(f"{value!r}: must be longer than 0s", param, ctx)
-        return length
 
 
 @click.group()
@@ -122,8 +104,10 @@ def add(
 def list_(ctx: click.Context, output: str, *, expired: bool) -> None:
     """Silences that hold or are to come, and what they hold back now."""
     from alerts import silence_store, store
+    from alerts.routing.matching import said_of
     from monitor.history.engine import reading
     from monitor.history.trouble import state_errors
+    from monitor.routes import about
 
     settings = settings_of(ctx).settings
     now = datetime.now(UTC)
@@ -131,7 +115,9 @@ def list_(ctx: click.Context, output: str, *, expired: bool) -> None:
     with state_errors(engine.url), reading(engine) as connection:
         found = silence_store.ending_after(connection, None if expired else now)
         incidents = [one for one in store.open_everywhere(connection) if one.quiet is None]
-    held = {one.id: _held(one, incidents, settings, now) for one in found}
+    known = about(settings)
+    said = [(it, said_of(it, known(it))) for it in incidents]
+    held = {one.id: [it for it, matched in said if one.hides(matched, now)] for one in found}
     if output == "json":
         print_json([{**_document(one, now), "holds_back": [i.id for i in held[one.id]]} for one in found])
         return
@@ -165,13 +151,6 @@ def expire(ctx: click.Context, ids: tuple[str, ...]) -> None:
             )
         done = silence_store.expire(connection, ids, now)
     click.echo(f"{plural(done, 'silence')} ended")
-
-
-def _held(one: Silence, incidents: list[Incident], settings: Settings, now: datetime) -> list[Incident]:
-    from monitor.routes import about
-
-    known = about(settings)
-    return [it for it in incidents if one.is_active(now) and one.takes(it, known(it))]
 
 
 def _document(one: Silence, now: datetime) -> dict[str, Any]:

@@ -22,9 +22,6 @@ class Window:
             if start + self.length > since:
                 yield start, start + self.length
 
-    def next_start(self, after: datetime) -> datetime | None:
-        return self.starts.next_slot(after)
-
     def covers(self, at: datetime) -> bool:
         return any(start <= at < end for start, end in self.spans(at, at))
 
@@ -40,5 +37,5 @@ def outside(windows: Sequence[Window], since: datetime, now: datetime) -> Iterat
             yield free, start
         free = max(free, end)
     if free <= now:
-        coming = [at for window in windows if (at := window.next_start(now)) is not None]
+        coming = [at for window in windows if (at := window.starts.next_slot(now)) is not None]
         yield free, min(coming, default=now + timedelta(days=1))

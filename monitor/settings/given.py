@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,3 +17,10 @@ def fields_of(table: object) -> Mapping[str, Any]:
     if isinstance(table, BaseModel):
         return dict(table)
     return table if isinstance(table, Mapping) else {}
+
+
+def tables_of(given: object) -> list[Mapping[str, Any]]:
+    """Of a list of tables; none where it is something else."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return []
+    return [fields_of(one) for one in given]

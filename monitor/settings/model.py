@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 
 from monitor.settings import credentials, routes, schedules
 from monitor.settings.duration import Duration, PositiveDuration, parse_duration
-from monitor.settings.given import fields_of, has
+from monitor.settings.given import has, tables_of
 from monitor.settings.loglimits import LogSizeLimit, LogTimeLimit
 from monitor.settings.routes import RouteSettings
 from monitor.settings.secrets import SecretSource, secret_source
@@ -225,21 +225,22 @@ class Settings(Table):
         if has(given, "heartbeat_url") and has(given, "heartbeat_url_file"):
             yield "give heartbeat_url or heartbeat_url_file, not both"
         count = len(urls) if isinstance(urls := split_urls(given.get("apprise_urls")), list) else 0
-        for name in sorted(
-            {apprise_name(number) for number in range(1, count + 1)} & set(_names(given.get("targets")))
-        ):
+        named, unnamed = (
+            _names(given.get("targets")),
+            [apprise_name(number) for number in range(1, count + 1)],
+        )
+        for name in sorted({*unnamed} & {*named}):
             yield f"a target is named {name}, which is the name of one of apprise_urls; give it another"
-        known = (*_names(given.get("targets")), *(apprise_name(number) for number in range(1, count + 1)))
-        yield from _fallbacks(given.get("targets"), known)
-        yield from routes.contradictions(given, known)
+        yield from _fallbacks(given.get("targets"), [*named, *unnamed])
+        yield from routes.contradictions(given, [*named, *unnamed])
 
 
 def _fallbacks(targets: object, known: Sequence[str]) -> Iterator[str]:
-    tables = targets if isinstance(targets, Sequence) and not isinstance(targets, str) else ()
-    for number, table in enumerate(map(fields_of, tables)):
+    for number, table in enumerate(tables_of(targets)):
         name = table.get("fallback")
-        if isinstance(name, str) and (name not in known or name == table.get("name")):
-            there_are = ", ".join(one for one in known if one != table.get("name")) or "none"
+        others = [one for one in known if one != table.get("name")]
+        if isinstance(name, str) and name not in others:
+            there_are = ", ".join(others) or "none"
             yield f"targets[{number}].fallback: there is no other target {name}; others are {there_are}"
 
 
@@ -257,7 +258,5 @@ def apprise_name(number: int) -> str:
 
 
 def _names(tables: object) -> list[str]:
-    if not isinstance(tables, Sequence) or isinstance(tables, str):
-        return []
-    names = [fields_of(table).get("name") for table in tables]
+    names = [table.get("name") for table in tables_of(tables)]
     return [name for name in names if isinstance(name, str)]

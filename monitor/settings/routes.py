@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.settings.duration import PositiveDuration
-from monitor.settings.given import fields_of
+from monitor.settings.given import tables_of
 from monitor.settings.table import Table
 from monitor.settings.thresholds import CONDITION_NAMES, Globs
 from monitor.settings.windows import HOURS
@@ -69,9 +69,11 @@ class RouteSettings(Table):
 
 def contradictions(given: Mapping[str, Any], targets: Sequence[str]) -> Iterator[str]:
     """What routes say that nothing else in the settings knows of. targets: names of all there are."""
-    routes = _tables(given.get("routes"))
-    windows = _strings([one.get("name") for one in _tables(given.get("windows")) if one.get("kind") == HOURS])
-    labels = {name for one in _tables(given.get("instances")) for name in _names(one.get("labels"))}
+    routes = tables_of(given.get("routes"))
+    windows = _strings(
+        [one.get("name") for one in tables_of(given.get("windows")) if one.get("kind") == HOURS]
+    )
+    labels = {name for one in tables_of(given.get("instances")) for name in _names(one.get("labels"))}
     for number, route in enumerate(routes):
         place = f"routes[{number}]"
         yield from _unknown_targets(place, route, targets)
@@ -107,12 +109,6 @@ def _unknown_matches(place: str, route: Mapping[str, Any], labels: Sequence[str]
             near = get_close_matches(name, known, n=1, cutoff=0.6)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
             yield f"{place}.match: nothing can be matched by {name}; {hint}"
-
-
-def _tables(given: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        return []
-    return [fields_of(one) for one in given]
 
 
 def _names(given: Any) -> list[str]:
