@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,12 +19,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import attachments, outbox
-from alerts.model import Attachment, Capabilities, DeliveryError, DeliveryReason, Message, Notification
+from alerts import attachments, outbox, store
+from alerts.model import (
+    Attachment,
+    Capabilities,
+    DeliveryError,
+    DeliveryReason,
+    Message,
+    Notification,
+    NotificationKind,
+)
 from alerts.notifier import Notifier
 from alerts.outbox import Claimed
-from alerts.render import Hint, render, travelling
-from alerts.render.parts import no_hint
+from alerts.render import Background, render, travelling
+from alerts.render.background import NOTHING_KNOWN
 from alerts.verdict import Tries, judge
 
 log = logging.getLogger(__name__)
@@ -49,7 +57,7 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     jitter: Callable[[], float] = random.random,
     renew_every: timedelta = outbox.LEASE / 3,
     pause: Callable[[float], object] = time.sleep,
-    hint: Hint = no_hint,
+    background: Background = NOTHING_KNOWN,
     fallback: str | None = None,
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
@@ -66,10 +74,34 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
             row = outbox.claim(conn, notifier.name, owner, now())
         if row is None:
             return None
-        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause, hint, fallback)
+        courier = _Courier(engine, owner, now, row, jitter, renew_every, pause, background, fallback)
         reason = _deliver(courier, notifier, observe)
     count(notifier.name, reason)
     return reason
+
+
+ENDED_LATELY = timedelta(minutes=15)
+"""For so long a target that forgets is told of an end, as Prometheus does: it may have been away."""
+
+
+def refresh(
+    engine: Engine,
+    notifier: Notifier,
+    prefixes: Collection[str],
+    now: datetime,
+    background: Background = NOTHING_KNOWN,
+) -> int:
+    """Says once more what a target has to hear again and again: the state as it is now, not a message.
+
+    prefixes: of the groups that tell it. Answers of how many incidents. Raises DeliveryError.
+    """
+    with engine.begin() as conn:
+        incidents = store.told_by(conn, prefixes, now - ENDED_LATELY)
+        files = attachments.load(conn, {ref for one in incidents for ref in one.attachments}, content=False)
+    if incidents:
+        state = Notification("", "", NotificationKind.REPEAT, now, now, tuple(incidents))
+        notifier.send(render(state, files, notifier.capabilities, background=background))
+    return len(incidents)
 
 
 def _deliver(
@@ -117,7 +149,7 @@ class _Courier:
     jitter: Callable[[], float]
     renew_every: timedelta
     pause: Callable[[float], object]
-    hint: Hint
+    background: Background
     fallback: str | None
 
     @property
@@ -149,7 +181,7 @@ class _Courier:
             capabilities,
             file_refused=self.file_refused,
             now=self.now(),
-            hint=self.hint,
+            background=self.background,
             instead_of=self.row.instead_of,
         )
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -212,14 +212,38 @@ class MessageFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One incident of a message, for targets that take it as data.
+
+    text: in full, as plain text without its title. labels: what identifies it, and what the settings say of
+    its instance and its job. lines, log_note, log_command: of its log, as `Attachment` has them.
+    """
+
+    incident: Incident
+    title: str
+    text: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+    log_note: str = ""
+    log_command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """Text ready for one target."""
+    """Text ready for one target; for those that take incidents as data, these as well.
+
+    notification, told: of what it was made; None and empty for targets that take text alone. listed: the
+    body is a list of many.
+    """
 
     title: str
     body: str
     severity: Severity
     resolved: bool = False
     files: Sequence[MessageFile] = ()
+    notification: Notification | None = None
+    told: Sequence[Told] = ()
+    listed: bool = False
 
 
 class BodyFormat(StrEnum):
@@ -235,6 +259,8 @@ class Capabilities:
 
     title_max: characters; 0 where a title has no place of its own and becomes the first line of the body.
     files: whether it takes a log file at all; max_file_bytes: the largest worth trying.
+    as_data: whether it takes incidents as data beside the text. refresh_every: how often it has to hear of
+    what still holds, else it takes that for over; None where it remembers.
     """
 
     format: BodyFormat = BodyFormat.TEXT
@@ -242,6 +268,8 @@ class Capabilities:
     title_max: int = 250
     files: bool = True
     max_file_bytes: int = 8 * 1024 * 1024
+    as_data: bool = False
+    refresh_every: timedelta | None = None
 
 
 class DeliveryReason(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, false, insert, or_, select, update
 
 from alerts import codec
 from alerts.chunks import chunks
@@ -156,6 +156,19 @@ def open_tellings(conn: Connection, group_keys: Collection[str]) -> list[Telling
         condition = and_(tellings.c.group_key.in_(chunk), tellings.c.resolved_told_at.is_(None))
         found.extend(map(_telling, conn.execute(select(tellings).where(condition))))
     return found
+
+
+def told_by(conn: Connection, prefixes: Collection[str], ended_since: datetime) -> list[Incident]:
+    """What groups whose key begins so were told of: what is open, and what was found over since then."""
+    begins = or_(false(), *(tellings.c.group_key.startswith(one, autoescape=True) for one in prefixes))
+    ids = conn.scalars(
+        select(incidents.c.id)
+        .distinct()
+        .join(tellings, tellings.c.incident_id == incidents.c.id)
+        .where(begins, or_(incidents.c.ends_at.is_(None), incidents.c.updated_at >= ended_since))
+        .order_by(incidents.c.id)
+    ).all()
+    return list(get(conn, ids).values())
 
 
 def save_tellings(conn: Connection, changed: Iterable[Telling]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from alerts.model import (
     NotificationKind,
     Severity,
 )
+from alerts.notifier import Notifier
 from alerts.render import render
 
 _MARK = "TEST: "
@@ -24,8 +26,24 @@ _LINES = (
 )
 
 
-def sample_message(capabilities: Capabilities, incident_id: str, now: datetime) -> Message:
-    """What a failed run would look like at this target."""
+def send_sample(notifier: Notifier, now: datetime) -> str:
+    """What became of it, in words. Where an alert would stay open it is ended at once. Raises DeliveryError."""
+    id_ = uuid.uuid4().hex
+    message = sample_message(notifier.capabilities, id_, now)
+    notifier.send(message)
+    if notifier.capabilities.as_data:
+        notifier.send(sample_message(notifier.capabilities, id_, now, ended=True))
+        ended = "begun and ended"
+    else:
+        ended = ""
+    file = "with its file" if message.files else "without a file: this service takes none"
+    return ", ".join(filter(None, (ended, file)))
+
+
+def sample_message(
+    capabilities: Capabilities, incident_id: str, now: datetime, *, ended: bool = False
+) -> Message:
+    """What a failed run would look like at this target, or its end."""
     line = _LINES.format(at=now)
     attachment = Attachment("sample", "sample-job.log", (line + "\n").encode(), lines=(line,))
     finding = Finding(
@@ -59,11 +77,13 @@ def sample_message(capabilities: Capabilities, incident_id: str, now: datetime) 
         starts_at=finding.since,
         updated_at=now,
         attachments=finding.attachments,
+        ends_at=now if ended else None,
+        resolution="the test is over" if ended else "",
     )
     notification = Notification(
-        id=incident_id,
+        id=f"{incident_id}-end" if ended else incident_id,
         group_key="sample",
-        kind=NotificationKind.FIRST,
+        kind=NotificationKind.RESOLVED if ended else NotificationKind.FIRST,
         created_at=now,
         seen_at=now,
         incidents=(incident,),

@@ -1,12 +1,15 @@
-"""From settings to notifiers: each target's address is read here and known nowhere else."""
+"""From settings to notifiers: each target's address and key are read here and known nowhere else."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from alerts.notifier import Notifier, build
+from pydantic import SecretStr
+
+from alerts.channels.building import TargetType, build
+from alerts.notifier import Notifier
 from monitor.errors import SettingsError
 from monitor.settings import Settings, TargetSettings
 from monitor.settings.model import apprise_name
@@ -25,9 +28,18 @@ def notifiers_for(settings: Settings, environ: Mapping[str, str] | None = None) 
     """
     problems: list[str] = []
     notifiers: dict[str, Notifier] = {}
-    for name, address in _addresses(settings, os.environ if environ is None else environ, problems):
+    environ = os.environ if environ is None else environ
+    for target in settings.targets:
         try:
-            notifiers[name] = build(name, address)
+            notifiers[target.name] = _notifier(target, environ)
+        except _NotGivenError as error:
+            problems.append(f"target {target.name!r}: {error}")
+        except ValueError as error:
+            problems.append(str(error))
+    for number, url in enumerate(settings.apprise_urls, start=1):
+        name = apprise_name(number)
+        try:
+            notifiers[name] = build(name, TargetType.APPRISE, url.get_secret_value())
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -35,37 +47,37 @@ def notifiers_for(settings: Settings, environ: Mapping[str, str] | None = None) 
     return notifiers
 
 
-def _addresses(
-    settings: Settings, environ: Mapping[str, str], problems: list[str]
-) -> Iterator[tuple[str, str]]:
-    for target in settings.targets:
-        try:
-            yield target.name, _address(target, environ)
-        except _NoAddressError as error:
-            problems.append(f"target {target.name!r}: {error}")
-    for number, url in enumerate(settings.apprise_urls, start=1):
-        yield apprise_name(number), url.get_secret_value()
-
-
-class _NoAddressError(Exception):
+class _NotGivenError(Exception):
     """Says where it should have been, and what is there instead."""
 
 
-def _address(target: TargetSettings, environ: Mapping[str, str]) -> str:
-    if target.url is not None:
-        place, address = "url", target.url.get_secret_value()
-    elif target.url_file is not None:
-        place, address = f"url_file {target.url_file}", _content(target.url_file)
+def _notifier(target: TargetSettings, environ: Mapping[str, str]) -> Notifier:
+    address = _given("url", (target.url, target.url_file, target.url_env), environ)
+    key = _given("key", (target.key, target.key_file, target.key_env), environ)
+    return build(target.name, target.type, address, key)
+
+
+def _given(
+    what: str, ways: tuple[SecretStr | None, Path | None, str | None], environ: Mapping[str, str]
+) -> str:
+    """The value itself, from the file or from the environment; empty where none of these is set."""
+    value, file, variable = ways
+    if value is not None:
+        place, text = what, value.get_secret_value()
+    elif file is not None:
+        place, text = f"{what}_file {file}", _content(f"{what}_file", file)
+    elif variable is not None:
+        place, text = f"{what}_env {variable}", environ.get(variable, "")
     else:
-        place, address = f"url_env {target.url_env}", environ.get(target.url_env or "", "")
-    if not address.strip():
-        raise _NoAddressError(f"its {place} is empty or not set")
-    return address.strip()
+        return ""
+    if not text.strip():
+        raise _NotGivenError(f"its {place} is empty or not set")
+    return text.strip()
 
 
-def _content(path: Path) -> str:
+def _content(what: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise _NoAddressError(f"its url_file {path} cannot be read: {reason}") from error
+        raise _NotGivenError(f"its {what} {path} cannot be read: {reason}") from error

@@ -22,6 +22,7 @@ from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, backlogs, dispatch, silenced
 from alerts.model import Attachment, DeliveryReason, Incident, Notification
 from alerts.notifier import Notifier
+from alerts.render import Background
 from monitor.clock import Clock
 from monitor.errors import LeaseLostError, StoppingError
 from monitor.history import leases as stored
@@ -31,6 +32,7 @@ from monitor.history.leases import Lease
 from monitor.leases import DISPATCHER, Leases, instance_of
 from monitor.metrics import AgentMetrics
 from monitor.published import OutboxSnapshot
+from monitor.refreshing import Refreshes
 from monitor.routes import routing
 from monitor.settings import Settings
 
@@ -67,6 +69,12 @@ class Teller:
         self._metrics = metrics
         self._stopping = stopping
         self._routing = routing(settings, tuple(notifiers))
+        self._background = Background(hint=how_to_silence, labels=self._labels)
+        self._refreshes = {
+            name: Refreshes(one, every, self._routing.prefixes_of(name), self._background)
+            for name, one in notifiers.items()
+            if (every := one.capabilities.refresh_every) is not None
+        }
         self._fallbacks = {one.name: one.fallback for one in settings.targets if one.fallback in notifiers}
         self._leading = threading.Lock()
         self._tenure: Lease | None = None
@@ -147,6 +155,9 @@ class Teller:
             taken += outcome is DeliveryReason.SENT
         if taken:
             self.publish()
+        refreshes = self._refreshes.get(target)
+        if refreshes is not None and not self._stopping() and self.lead() is not None:
+            refreshes.turn(self._engine, self._clock)
         return taken
 
     def publish(self) -> None:
@@ -184,11 +195,15 @@ class Teller:
                 fence=fence,
                 count=self._metrics.count_sent,
                 observe=self._metrics.observe_delivery,
-                hint=how_to_silence,
+                background=self._background,
                 fallback=self._fallbacks.get(target),
             )
         except LeaseLostError:
             return None
+
+    def _labels(self, incident: Incident) -> dict[str, str]:
+        said = self._routing.said(incident)
+        return {name: ",".join(values) for name, values in said.items() if name != "instance" and values}
 
     def _stand_by(self) -> None:
         if self._tenure is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from alerts.model import Incident, Notification, NotificationKind
+from alerts.render.background import NOTHING_KNOWN, Background, Fact
 from alerts.render.document import Block, Code, Facts, Text
 from alerts.render.logs import Log
 from alerts.render.title import one as title_of
@@ -14,15 +15,6 @@ from alerts.render.wording import period, sentence, span, times
 LINES = 12
 """Telling lines of a log in the text; they are there whether or not the file travels."""
 
-Fact = tuple[str, str]
-
-Hint = Callable[[Incident], Fact | None]
-"""What a person can do about an incident, said by whoever knows the command for it."""
-
-
-def no_hint(_incident: Incident) -> None:
-    return None
-
 
 def part(
     incident: Incident,
@@ -30,7 +22,7 @@ def part(
     log: Log | None,
     why_no_file: str = "",
     remark: str = "",
-    hint: Hint = no_hint,
+    background: Background = NOTHING_KNOWN,
 ) -> list[Block]:
     """log: None where none belongs into this message. why_no_file: why files stay behind, or empty."""
     blocks: list[Block] = []
@@ -39,7 +31,7 @@ def part(
     blocks += _what_happened(incident, notification)
     if log is not None:
         blocks += _log(log, why_no_file)
-    if incident.is_open and (fact := hint(incident)) is not None:
+    if incident.is_open and (fact := background.hint(incident)) is not None:
         blocks.append(Facts((fact,)))
     if remark:
         blocks.append(Text(remark, last=True))

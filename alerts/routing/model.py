@@ -122,6 +122,11 @@ class RoutingPolicy:
         """Where news of this incident go; none where no route takes it. One may have no target."""
         return tuple(one.route for one in self.offers(incident) if one.takes)
 
+    def prefixes_of(self, target: str) -> tuple[str, ...]:
+        """How the keys of all groups begin that are told to it."""
+        every = (*self.routes, *(one.second for one in self.routes if one.escalation))
+        return tuple(one.prefix for one in every if target in one.targets)
+
     def offers(self, incident: Incident) -> Iterator[Offer]:
         """What each route says to it, from the top."""
         said = self.said(incident)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from alerts.model import DeliveryError
 from alerts.notifier import Notifier
 from monitor.checkup.model import Outcome, Step, What
 from monitor.errors import SettingsError
-from monitor.sample import sample_message
+from monitor.sample import send_sample
 from monitor.settings import Settings
 from monitor.targets import notifiers_for
 
@@ -29,11 +28,9 @@ def try_targets(settings: Settings, now: datetime) -> list[Step]:
 
 def _tried(notifiers: Mapping[str, Notifier], now: datetime) -> Iterator[Step]:
     for name, notifier in notifiers.items():
-        message = sample_message(notifier.capabilities, uuid.uuid4().hex, now)
         try:
-            notifier.send(message)
+            text = send_sample(notifier, now)
         except DeliveryError as error:
             yield Step("", What.TARGET, name, Outcome.FAILED, str(error), str(error.reason))
         else:
-            file = "with its file" if message.files else "without a file: this service takes none"
-            yield Step("", What.TARGET, name, Outcome.OK, f"took the sample {file}")
+            yield Step("", What.TARGET, name, Outcome.OK, f"took the sample {text}")

@@ -132,7 +132,7 @@ def _questions(*, with_secret: bool) -> tuple[_Question, ...]:
 
 
 def _target(address: str) -> object:
-    from alerts.notifier import build
+    from alerts.channels.library import build
 
     return build("ops", address)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import Field, SecretStr
 
+from alerts.channels.building import TargetType
 from monitor.settings import credentials, routes, schedules
 from monitor.settings.duration import Duration, PositiveDuration, parse_duration
 from monitor.settings.given import has, tables_of
@@ -151,19 +152,45 @@ class GroupSettings(JobThresholds):
     order: Globs = []
 
 
+_WITH_KEYS = [one.value for one in TargetType if one is not TargetType.APPRISE]
+
+
+def _ways(given: Mapping[str, Any], what: str) -> int:
+    """In how many of the three ways it is given."""
+    return sum(has(given, way) for way in (what, f"{what}_file", f"{what}_env"))
+
+
 class TargetSettings(Table):
-    """Where alerts go. The address is a secret: it often carries a token."""
+    """Where alerts go. The address is a secret: it often carries a token. So is the key."""
 
     name: Annotated[str, Field(min_length=1)]
+    type: TargetType = TargetType.APPRISE
     url: SecretStr | None = None
     url_file: Path | None = None
     url_env: VariableName | None = None
+    key: SecretStr | None = None
+    key_file: Path | None = None
+    key_env: VariableName | None = None
     fallback: str | None = None
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:
-        if sum(has(given, way) for way in ("url", "url_file", "url_env")) != 1:
+        kind = given.get("type", TargetType.APPRISE)
+        if not isinstance(kind, str) or kind not in {*TargetType}:
+            return  # as its own check says
+        addresses, keys = _ways(given, "url"), _ways(given, "key")
+        if TargetType(kind).needs_key:
+            if keys != 1:
+                yield f"type {kind}: give exactly one of key, key_file and key_env"
+            if addresses > 1:
+                yield "give at most one of url, url_file and url_env"
+            return
+        if addresses != 1:
             yield "give exactly one of url, url_file and url_env"
+        if kind == TargetType.APPRISE and keys:
+            yield f"a key is for the types {', '.join(_WITH_KEYS)}; an Apprise address carries its own"
+        elif keys > 1:
+            yield "give at most one of key, key_file and key_env"
 
 
 class RedactSettings(Table):

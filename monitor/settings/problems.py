@@ -18,7 +18,7 @@ from monitor.settings.environment import INSTANCE_FIELDS, PREFIX, table_of
 from monitor.settings.model import Settings
 from monitor.settings.outside import Outside
 
-_SECRET = {*SECRETS, "url", "heartbeat_url", "url_env", "apprise_urls", "state"}
+_SECRET = {*SECRETS, "url", "heartbeat_url", "url_env", "key", "key_env", "apprise_urls", "state"}
 _LONGEST_VALUE = 80
 _FIELD_TO_NAME = {"name": "SFCC_INSTANCE"} | {field: name for name, field in INSTANCE_FIELDS.items()}
 _FIELD = re.compile(rf"\b({'|'.join(sorted(_FIELD_TO_NAME, key=len, reverse=True))})\b")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts.notifier import AppriseNotifier
+from alerts.channels.library import AppriseNotifier
 from monitor.errors import SettingsError
 from monitor.settings import Settings
 from monitor.targets import notifiers_for

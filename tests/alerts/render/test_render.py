@@ -20,7 +20,7 @@ from alerts.model import (
     NotificationKind,
     Severity,
 )
-from alerts.render import FULL, LIST_NAME, render, travelling
+from alerts.render import FULL, LIST_NAME, Background, render, travelling
 from alerts.render.logs import LATEST, WORST
 from alerts.render.wording import period, sentence, some, span, times
 from alerts.testing import incident
@@ -559,6 +559,6 @@ def test_how_late_it_is_stays_whatever_has_to_go() -> None:
 
 
 def test_what_can_be_done_is_said_of_what_is_open() -> None:
-    hint = ("To silence", "do so")
-    assert "To silence: do so" in render(notification(A), {}, Capabilities(), hint=lambda _: hint).body
-    assert "To silence" not in render(notification(over(A)), {}, Capabilities(), hint=lambda _: hint).body
+    known = Background(hint=lambda _: ("To silence", "do so"))
+    assert "To silence: do so" in render(notification(A), {}, Capabilities(), background=known).body
+    assert "To silence" not in render(notification(over(A)), {}, Capabilities(), background=known).body

@@ -1,4 +1,4 @@
-"""What a failed try of the library means, read from the lines it logged. Pure.
+"""What a failed try means: by the number of the answer, or by the lines that the library logged. Pure.
 
 The lines themselves go nowhere: they may hold parts of the address. What is raised is made of our own words
 and the number of the answer.
@@ -86,16 +86,19 @@ def explain(lines: Sequence[str], *, had_file: bool) -> DeliveryError:
             return _smtp(int(smtp[1] or smtp[2]), had_file=had_file)
         http = _HTTP.search(line)
         if http:
-            return _http(int(http[1]), had_file=had_file)
+            return by_status(int(http[1]), had_file=had_file)
     text = "\n".join(lines)
     if _NETWORK.search(text):
-        if _TIMEOUT.search(text):
-            return timed_out()
-        return DeliveryError(DeliveryReason.NETWORK, f"the target could not be reached{_why_away(text)}")
+        return timed_out() if _TIMEOUT.search(text) else unreachable(text)
     # It may be the file: then the text must get its chance.
     return DeliveryError(
         DeliveryReason.UNKNOWN, "the target did not take it and gave no reason", answered=True
     )
+
+
+def unreachable(text: str) -> DeliveryError:
+    """text: what the libraries say; of it only what is known passes on."""
+    return DeliveryError(DeliveryReason.NETWORK, f"the target could not be reached{_why_away(text)}")
 
 
 def _why_away(text: str) -> str:
@@ -103,14 +106,18 @@ def _why_away(text: str) -> str:
     return next((f": {said}" for said in found), "")
 
 
-def _http(code: int, *, had_file: bool) -> DeliveryError:
+def by_status(
+    code: int, *, had_file: bool, detail: str = "", retry_after: float | None = None
+) -> DeliveryError:
+    """detail: what the target said of it, with nothing secret in it. retry_after: seconds it asked for."""
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "unknown"
-    text = f"the target answered {code} ({phrase})"
+    text = f"the target answered {code} ({phrase}){f': {detail}' if detail else ''}"
     if code == _TOO_LARGE_HTTP and had_file:
         return _error(_Meaning(DeliveryReason.FILE_REFUSED), text)
     if code < 400:
         return _error(_REFUSED, f"{text}: a redirect, which is not followed; the address has to be mended")
-    return _error(_HTTP_MEANINGS.get(code, _REFUSED if code < 500 else _SERVER), text)
+    meaning = _HTTP_MEANINGS.get(code, _REFUSED if code < 500 else _SERVER)
+    return _error(meaning, text, retry_after)
 
 
 def _smtp(code: int, *, had_file: bool) -> DeliveryError:
@@ -122,5 +129,11 @@ def _smtp(code: int, *, had_file: bool) -> DeliveryError:
     return _error(_SMTP_MEANINGS.get(code, _REFUSED if code >= 500 else _SERVER), text)
 
 
-def _error(meaning: _Meaning, text: str) -> DeliveryError:
-    return DeliveryError(meaning.reason, text, permanent=meaning.permanent, answered=meaning.answered)
+def _error(meaning: _Meaning, text: str, retry_after: float | None = None) -> DeliveryError:
+    return DeliveryError(
+        meaning.reason,
+        text,
+        permanent=meaning.permanent,
+        answered=meaning.answered,
+        retry_after=retry_after,
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.channels.outcome import explain
 from alerts.model import DeliveryReason
-from alerts.outcome import explain
 
 R = DeliveryReason
 

@@ -24,6 +24,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from alerts import attachments
+from alerts.channels.library import build, plugin_for
 from alerts.model import (
     Attachment,
     BodyFormat,
@@ -34,7 +35,7 @@ from alerts.model import (
     MessageFile,
     Severity,
 )
-from alerts.notifier import Notifier, build, plugin_for
+from alerts.notifier import Notifier
 from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
 
 SECRET = "s3cr3tT0kenAbC"
@@ -279,7 +280,6 @@ SLACK_BOT = "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#ops"
         ("workflows://host:443/workflow1a/signature/", BodyFormat.MARKDOWN, 250, 1000, False),
         ("gchat://workspace/key/token", BodyFormat.MARKDOWN, 0, 4000, False),
         ("mmost://host/3ccdd113474722377935511fc85d3dd4", BodyFormat.MARKDOWN, 0, 4000, False),
-        ("pagerduty://INTEGRATIONKEY@ROUTINGKEY", BodyFormat.TEXT, 0, 1024, False),
         (PUSHOVER, BodyFormat.TEXT, 250, 1024, False),
         ("ntfy://topic", BodyFormat.TEXT, 200, 7800, True),
     ],
@@ -434,7 +434,7 @@ def test_a_scheme_of_no_plug_in_leads_to_none(scheme: str) -> None:
 def test_a_target_costs_the_memory_of_its_own_plug_in_alone() -> None:
     program = """
 import sys
-from alerts.notifier import build
+from alerts.channels.library import build
 for url in ("json://127.0.0.1/x", "mailto://a:b@example.com", "slack://aaaaaaaaa/bbbbbbbbb/cccccccccccccccccccccccc/#x"):
     build("ops", url)
 print(sum(name.startswith("apprise.plugins.") for name in sys.modules))
