@@ -27,7 +27,7 @@ _LINES = (
 
 
 def send_sample(notifier: Notifier, now: datetime) -> str:
-    """What became of it, in words. Where an alert would stay open it is ended at once. Raises DeliveryError."""
+    """What became of it, in words. Raises DeliveryError. Where an alert would stay open it is ended."""
     id_ = uuid.uuid4().hex
     message = sample_message(notifier.capabilities, id_, now)
     notifier.send(message)

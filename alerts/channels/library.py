@@ -83,7 +83,7 @@ def build(name: str, url: str) -> AppriseNotifier:
         kind, key = OWN_TYPES[scheme]
         raise ValueError(
             f"target {name!r}: Apprise's {scheme}:// can neither update an alert nor end it: each message"
-            f' would be one more that nobody closes; write type = "{kind}" and key_file (or key, key_env) = {key}'
+            f' would be one more that nobody closes; write type = "{kind}" and key_file = a file with {key}'
         )
     _cut_off_the_library()
     with discreetly(), warnings.catch_warnings():

@@ -65,6 +65,30 @@ def test_each_target_has_the_name_of_the_settings(tmp_path: Path) -> None:
     assert names == ["ops", "from-file", "from-env", "apprise-1", "apprise-2"]
 
 
+def test_each_type_has_its_way_and_its_key_from_wherever_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{PLANTED}\n", encoding="utf-8")
+    tables = [
+        {"name": "am", "type": "alertmanager", "url": "https://am.example"},
+        {"name": "hook", "type": "webhook", "url_env": "HOOK", "key_env": "KEY"},
+        {"name": "pager", "type": "pagerduty", "key_file": path},
+        {"name": "genie", "type": "opsgenie", "key": PLANTED, "url": "https://api.eu.opsgenie.com"},
+        {"name": "chat", "url": "json://a.example"},
+    ]
+    environ = {"HOOK": "https://hook.example/x", "KEY": PLANTED}
+    found = notifiers_for(Settings.model_validate({"targets": tables}), environ)
+    assert [type(one).__name__ for one in found.values()] == [
+        "AlertmanagerNotifier",
+        "WebhookNotifier",
+        "PagerDutyNotifier",
+        "OpsgenieNotifier",
+        "AppriseNotifier",
+    ]
+    assert refused(*tables, environ={"HOOK": "https://hook.example/x"}) == [
+        "target 'hook': its key_env KEY is empty or not set"
+    ]
+
+
 def test_every_target_that_cannot_be_used_is_named_and_no_address_shown(
     tmp_path: Path, logged: StringIO
 ) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from alerts.channels.alertmanager import LIFE, AlertmanagerNotifier, labels
 from alerts.delivery import refresh

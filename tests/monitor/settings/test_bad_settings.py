@@ -231,6 +231,43 @@ def row(story: str, text: str, line: str) -> object:
         row("a job without a glob", '[[jobs]]\ntitle = "x"', "jobs[0].match: is missing"),
         row("no address", TARGET, "targets[0]: give exactly one of url, url_file and url_env"),
         row(
+            "a pager without its key",
+            f'{TARGET}type = "pagerduty"',
+            "targets[0]: type pagerduty: give exactly one of key, key_file and key_env",
+        ),
+        row(
+            "a pager with two keys",
+            f'{TARGET}type = "opsgenie"\nkey = "k"\nkey_env = "K"',
+            "targets[0]: type opsgenie: give exactly one of key, key_file and key_env",
+        ),
+        row(
+            "a pager with two addresses",
+            f'{TARGET}type = "opsgenie"\nkey = "k"\nurl = "https://a.example"\nurl_env = "K"',
+            "targets[0]: give at most one of url, url_file and url_env",
+        ),
+        row(
+            "an Alertmanager without an address",
+            f'{TARGET}type = "alertmanager"',
+            "targets[0]: give exactly one of url, url_file and url_env",
+        ),
+        row(
+            "a webhook with two keys",
+            f'{TARGET}type = "webhook"\nurl = "https://a.example"\nkey = "k"\nkey_env = "K"',
+            "targets[0]: give at most one of key, key_file and key_env",
+        ),
+        row(
+            "a key for an address that has its own",
+            f'{TARGET}url = "slack://"\nkey = "s3cret"',
+            "targets[0]: a key is for the types alertmanager, pagerduty, opsgenie, webhook;"
+            " an Apprise address carries its own",
+        ),
+        row(
+            "a type that is none",
+            f'{TARGET}type = "pagerdutty"\nurl = "slack://"',
+            "targets[0].type = 'pagerdutty':"
+            " Input should be 'apprise', 'alertmanager', 'pagerduty', 'opsgenie' or 'webhook'",
+        ),
+        row(
             "two addresses",
             f'{TARGET}url = "slack://top-secret"\nurl_env = "CHAT"',
             "targets[0]: give exactly one of url, url_file and url_env",
