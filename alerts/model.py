@@ -233,7 +233,7 @@ class Message:
     """Text ready for one target; for those that take incidents as data, these as well.
 
     notification, told: of what it was made; None and empty for targets that take text alone. listed: the
-    body is a list of many.
+    body is a list of many. thread: ids of incidents it belongs together with other messages by, some of many.
     """
 
     title: str
@@ -244,6 +244,7 @@ class Message:
     notification: Notification | None = None
     told: Sequence[Told] = ()
     listed: bool = False
+    thread: Sequence[str] = ()
 
 
 class BodyFormat(StrEnum):

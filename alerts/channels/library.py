@@ -47,10 +47,14 @@ class AppriseNotifier:
         self._wire_format = _wire_format(service, self.capabilities.format)
         self._apprise = Apprise(asset=service.asset)
         self._apprise.add(service)
+        self._mail = service if type(service).__name__ == _MAIL else None
+        self._headers = dict(service.headers) if self._mail else {}
 
     def send(self, message: Message) -> None:
         from apprise.result import AppriseResultStatus as Status
 
+        if self._mail:
+            self._mail.headers = {**_mail_headers(message), **self._headers}
         with discreetly():
             try:
                 result = self._notify(message)
@@ -156,6 +160,7 @@ _MARKDOWN_SERVICES = frozenset({"NotifyDiscord", "NotifyMattermost", "NotifyZuli
 """Show everything as Markdown, whatever the library calls it."""
 
 _SLACK = "NotifySlack"
+_MAIL = "NotifyEmail"
 
 _IMAGES_ONLY = frozenset(
     f"Notify{name}" for name in ("BlueSky", "GroupMe", "Mastodon", "Pushover", "PushSafer", "Twitter")
@@ -194,6 +199,23 @@ def _takes_files(service: Any) -> bool:
     name = type(service).__name__
     slack_without_bot = name == _SLACK and service.mode != "bot"
     return bool(service.attachment_support) and name not in _IMAGES_ONLY and not slack_without_bot
+
+
+def _mail_headers(message: Message) -> dict[str, str]:
+    """One conversation for each incident; nobody's out-of-office note for an answer; criticals stand out.
+
+    The ids name no mail that was ever sent: mail programs put together what refers to the same one.
+    """
+    ids = [f"<{one}@{_MAIL_DOMAIN}>" for one in message.thread]
+    return {
+        **({"In-Reply-To": ids[0], "References": " ".join(ids)} if ids else {}),
+        **({"Importance": "high"} if message.severity is Severity.CRITICAL and not message.resolved else {}),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",  # as Exchange has it
+    }
+
+
+_MAIL_DOMAIN = "sfcc-job-monitor.invalid"
 
 
 def _notify_type(message: Message) -> str:

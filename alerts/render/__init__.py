@@ -73,6 +73,7 @@ def render(
         notification=notification if capabilities.as_data else None,
         told=tuple(_told(notification, known, background)) if capabilities.as_data else (),
         listed=listed,
+        thread=tuple(one.id for one in notification.incidents[:FULL]),
     )
 
 

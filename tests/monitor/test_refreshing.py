@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ class Forgetful(RecordingNotifier):
 
 
 @pytest.fixture
-def night(nights: Callable[[], AbstractContextManager[Night]]) -> Night:
+def night(nights: Callable[[], AbstractContextManager[Night]]) -> Iterator[Night]:
     with nights() as night:
         night.chat = Forgetful("chat", Capabilities(as_data=True, refresh_every=timedelta(minutes=1)))
         yield night

@@ -68,7 +68,7 @@ def test_each_target_has_the_name_of_the_settings(tmp_path: Path) -> None:
 def test_each_type_has_its_way_and_its_key_from_wherever_it_is_given(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text(f"{PLANTED}\n", encoding="utf-8")
-    tables = [
+    tables: list[dict[str, Any]] = [
         {"name": "am", "type": "alertmanager", "url": "https://am.example"},
         {"name": "hook", "type": "webhook", "url_env": "HOOK", "key_env": "KEY"},
         {"name": "pager", "type": "pagerduty", "key_file": path},

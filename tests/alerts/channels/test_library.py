@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import email
-import email.policy
 import json
 import logging
 import socket
@@ -15,18 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
-from alerts import attachments
 from alerts.channels.library import build, plugin_for
 from alerts.model import (
-    Attachment,
     BodyFormat,
     Capabilities,
     DeliveryError,
@@ -36,7 +30,7 @@ from alerts.model import (
     Severity,
 )
 from alerts.notifier import Notifier
-from alerts.testing import RecordingNotifier, ScriptedNotifier, finding
+from alerts.testing import RecordingNotifier, ScriptedNotifier
 
 SECRET = "s3cr3tT0kenAbC"
 R = DeliveryReason
@@ -305,72 +299,6 @@ def test_slack_is_sent_its_own_markup_as_it_is(receiver: Receiver, blocks: str) 
     (attachment,) = receiver.bodies[0]["attachments"]
     sent = attachment["blocks"][1]["text"]["text"] if blocks == "yes" else attachment["text"]
     assert sent == text
-
-
-class Mailbox:
-    """What an SMTP server of our own has taken."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(parsed, EmailMessage)
-        self.mails.append(parsed)
-        return "250 OK"
-
-
-@contextmanager
-def smtp(limit: int) -> Iterator[tuple[Mailbox, str]]:
-    mailbox = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, data_size_limit=limit)
-    controller.start()
-    try:
-        yield mailbox, f"mailto://127.0.0.1:{port}?from=monitor@example.com&to=ops@example.com&mode=insecure"
-    finally:
-        controller.stop()
-
-
-def test_a_mail_arrives_with_its_file_as_html_and_text() -> None:
-    with smtp(1_000_000) as (mailbox, url):
-        notifier = build("mail", url)
-        text = Message(
-            "failed: a < b", "<p>It <b>broke</b> &amp; burnt.</p>", Severity.CRITICAL, files=message().files
-        )
-        notifier.send(text)
-
-    (mail,) = mailbox.mails
-    assert mail["Subject"] == "failed: a < b"
-    html, plain = mail.get_body(("html",)), mail.get_body(("plain",))
-    assert html is not None
-    assert plain is not None
-    assert "<b>broke</b> &amp; burnt" in html.get_content()
-    assert "broke & burnt" in plain.get_content()
-    (file,) = mail.iter_attachments()
-    assert (file.get_filename(), file.get_content_type()) == ("job.log", "text/plain")
-    assert file.get_payload(decode=True) == b"ERROR it broke\n"
-
-
-def test_a_mail_server_that_takes_no_large_mails_gets_the_text_without_the_file(desk: Any) -> None:
-    noise = Attachment("log", "job.log", b"x" * 60_000, ("ERROR it broke",))
-    desk.poll(finding(attachments=["log"]))
-    attachments.fetch_due(desk.engine, lambda _ref: noise, desk.now)
-    desk.wait(10)
-    desk.dispatch()
-    with smtp(40_000) as (mailbox, url):
-        # A fresh one for each try, because the library waits some seconds between two mails.
-        reasons = [desk.deliver(build("ops", url)), desk.deliver(build("ops", url))]
-
-    assert reasons == [R.FILE_REFUSED, R.SENT]
-    (mail,) = mailbox.mails
-    assert list(mail.iter_attachments()) == []
-    body = mail.get_body(("plain",))
-    assert body is not None
-    assert "message too large" in body.get_content()
-    assert "ERROR it broke" in body.get_content()
 
 
 @pytest.mark.parametrize("build_one", ["apprise", "recording", "scripted"])
