@@ -93,7 +93,7 @@ def build(name: str, url: str) -> AppriseNotifier:
     with discreetly(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's modules use what the language is about to drop
         try:
-            service = _service(url)
+            service = _service(_as_html(url) if scheme in _HTML_SCHEMES else url)
         except Exception:  # noqa: BLE001 - whatever it is, the address is in it
             service = None
     if service is None:
@@ -106,6 +106,11 @@ def build(name: str, url: str) -> AppriseNotifier:
     if "rto=" not in url:
         service.socket_read_timeout = max(service.socket_read_timeout, _READ_TIMEOUT_SECONDS)
     return AppriseNotifier(name, service)
+
+
+def _as_html(url: str) -> str:
+    """Unless it says itself what it wants."""
+    return url if "format=" in url else f"{url}{'&' if '?' in url else '?'}format=html"
 
 
 def _service(url: str) -> Any:
@@ -159,6 +164,12 @@ _READ_TIMEOUT_SECONDS = 20.0
 _MARKDOWN_SERVICES = frozenset({"NotifyDiscord", "NotifyMattermost", "NotifyZulip"})
 """Show everything as Markdown, whatever the library calls it."""
 
+_HTML_SCHEMES = frozenset({"matrix", "matrixs"})
+"""Show HTML, and the library sends plain text unless it is told to."""
+
+_BODY_MAX_BYTES: Mapping[str, int] = {"NotifyMatrix": 24_000}
+"""Where it is less than the library says: an event of Matrix has 65,536 bytes for the text and its HTML."""
+
 _SLACK = "NotifySlack"
 _MAIL = "NotifyEmail"
 
@@ -172,7 +183,9 @@ def _capabilities(service: Any) -> Capabilities:
     default = Capabilities()
     return Capabilities(
         format=_body_format(service),
-        body_max_bytes=min(int(service.body_maxlen), default.body_max_bytes),
+        body_max_bytes=min(
+            int(service.body_maxlen), _BODY_MAX_BYTES.get(type(service).__name__, default.body_max_bytes)
+        ),
         title_max=max(int(service.title_maxlen), 0),
         files=_takes_files(service),
         max_file_bytes=default.max_file_bytes,
