@@ -23,9 +23,7 @@ from tests.alerts.channels.conftest import NOON, Telling
 PYTHON = os.environ.get("MATRIX_HOMESERVER", "")
 """Of an environment that has the package matrix-synapse, as .ci/run makes one."""
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON, reason="MATRIX_HOMESERVER names no Python with matrix-synapse"
-)
+pytestmark = pytest.mark.skipif(not PYTHON, reason="MATRIX_HOMESERVER names no Python with matrix-synapse")
 
 _FREE = "{per_second: 1000, burst_count: 1000}"
 _SETTINGS = """
