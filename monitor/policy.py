@@ -113,4 +113,7 @@ class Policy:
     maintenance_max: timedelta = timedelta(hours=2)
     expiring_before: timedelta = timedelta(days=14)
     severity: Mapping[str, str] = field(default_factory=dict)  # as a job's; of what is the instance's own
-    expects_downtime: Callable[[datetime], bool] = field(default=lambda _at: False)  # a window says so
+    downtime: Callable[[datetime], str | None] = field(default=lambda _at: None)  # the window that expects it
+    no_slots: Callable[[str, datetime], bool] = field(
+        default=lambda _job_id, _at: False
+    )  # none is waited for

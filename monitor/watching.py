@@ -82,7 +82,7 @@ class Lookout:
             failed_at=cursor.last_poll_at if has_failed else None,
             reason=_reason(cursor.last_reason),
             message=cursor.last_error or "" if has_failed else "",
-            in_maintenance_window=self._policy.expects_downtime(now),
+            in_maintenance_window=self._policy.downtime(now) is not None,
             logs=None if refused is None else LogAccess(*refused),
             endings=tuple(Ending(name, at) for name, at in sorted(self._endings().items())),
         )

@@ -15,7 +15,7 @@ from monitor.settings.kinds import instance_type
 from monitor.settings.model import GroupSettings, InstanceSettings, JobSettings, Settings
 from monitor.settings.schedules import SCHEDULE, schedule_of
 from monitor.settings.thresholds import InstanceThresholds, JobThresholds
-from monitor.settings.windows import DOWNTIME, WindowSettings
+from monitor.settings.windows import DOWNTIME, NO_SLOTS, WindowSettings
 
 _OF_JOBS = tuple(name for name in JobThresholds.model_fields if name != "severity")
 _OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
@@ -65,7 +65,8 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
         timezone=instance.timezone,
         is_sandbox=kind == "sandbox",
         severity=severity,
-        expects_downtime=_covered_by(windows_of(settings, instance, DOWNTIME)),
+        downtime=_name_of_cover(windows_of(settings, instance, DOWNTIME)),
+        no_slots=_without_slots(windows_of(settings, instance, NO_SLOTS)),
     )
 
 
@@ -82,8 +83,18 @@ def window_of(table: WindowSettings, timezone: str) -> Window:
     return Window(Schedule(table.timezone or timezone, cron=table.cron), table.length)
 
 
-def _covered_by(windows: Sequence[tuple[WindowSettings, Window]]) -> Callable[[datetime], bool]:
-    return lambda at: any(window.covers(at) for _, window in windows)
+def _name_of_cover(windows: Sequence[tuple[WindowSettings, Window]]) -> Callable[[datetime], str | None]:
+    return lambda at: next((table.name for table, window in windows if window.covers(at)), None)
+
+
+def _without_slots(windows: Sequence[tuple[WindowSettings, Window]]) -> Callable[[str, datetime], bool]:
+    meant = [([_matcher(glob) for glob in table.jobs], window) for table, window in windows]
+
+    @cache
+    def of_job(job_id: str) -> list[Window]:
+        return [window for globs, window in meant if any(matches(job_id) for matches in globs)]
+
+    return lambda job_id, at: any(window.covers(at) for window in of_job(job_id))
 
 
 def _is_meant(table: JobSettings | GroupSettings | WindowSettings, instance: InstanceSettings) -> bool:

@@ -16,17 +16,19 @@ from monitor.settings.values import Timezone
 DOWNTIME = "expect_downtime"
 HOURS = "hours"
 MUTE = "mute"
+NO_SLOTS = "no_slots"
 
 
 class WindowSettings(Table):
     """From each time of the cron on for a length. timezone: that of each instance without it.
 
     mute: news wait for the end. expect_downtime: that the instance cannot be reached is info, and what
-    interrupts its runs a warning. hours: nothing by itself; routes name it.
+    interrupts its runs a warning. no_slots: schedules have no slots there: nothing is late or missed, and
+    what runs all the same is in order. hours: nothing by itself; routes name it.
     """
 
     name: Annotated[str, Field(min_length=1)]
-    kind: Literal["mute", "expect_downtime", "hours"]
+    kind: Literal["mute", "expect_downtime", "no_slots", "hours"]
     cron: schedules.Cron
     length: PositiveDuration
     timezone: Timezone | None = None

@@ -63,12 +63,21 @@ def test_it_is_in_the_time_zone_of_the_instance() -> None:
     assert not muted(IMPORT, TUESDAY - 1.5 * HOUR, timezone="UTC")
 
 
-def test_an_expected_downtime_is_known_to_detection() -> None:
-    for kind, is_expected in (("expect_downtime", True), ("mute", False)):
-        found = settings(kind=kind)
+def test_an_expected_downtime_is_known_to_detection_by_its_name() -> None:
+    for kind, name in (("expect_downtime", "night"), ("mute", None)):
+        found = settings(kind=kind, name="night")
         rules = policy(found, found.instances[0])
-        assert rules.expects_downtime(TUESDAY) is is_expected
-        assert not rules.expects_downtime(TUESDAY + timedelta(days=1))
+        assert rules.downtime(TUESDAY) == name
+        assert rules.downtime(TUESDAY + timedelta(days=1)) is None
+
+
+def test_slots_that_are_not_waited_for_are_known_by_job() -> None:
+    found = settings(kind="no_slots", jobs=["3-*"])
+    rules = policy(found, found.instances[0])
+    assert rules.no_slots("3-prices", TUESDAY)
+    assert not rules.no_slots("4-prices", TUESDAY)
+    assert not rules.no_slots("3-prices", TUESDAY + timedelta(days=1))
+    assert policy(settings(), settings().instances[0]).no_slots("3-prices", TUESDAY) is False
 
 
 OFFICE = {"name": "office", "kind": "hours", "cron": "0 8 * * 1-5", "length": "10h", "timezone": "UTC"}

@@ -150,6 +150,8 @@ class _Account:
             if end <= seen:
                 self._close(end, slot.run)
             return
+        if slot.excused:
+            return
         if over > seen:
             if slot.at <= seen and self._undecided is None:
                 self._undecided = Empty(slot, over, over + self._policy.absence_lag)
@@ -242,7 +244,8 @@ class _Account:
     def _lateness(self, slot: Filled) -> Late | None:
         opens = slot.due + self._policy.absence_lag
         missed_at = self._over(slot) + self._policy.absence_lag
-        return Late(slot, opens, missed_at) if slot.is_empty(opens) and opens < missed_at else None
+        is_awaited = slot.is_empty(opens) and not slot.excused
+        return Late(slot, opens, missed_at) if is_awaited and opens < missed_at else None
 
     def _is_late(self, one: Late) -> bool:
         slot, opens = one.slot, one.opens

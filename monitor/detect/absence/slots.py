@@ -11,7 +11,7 @@ off by the same time, the schedule was moved (`moving`), and from then on either
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -42,6 +42,7 @@ class Filled:
 
     due: the last instant at which a start is in time; lies later where the schedule was found moved.
     over: from then on no run fills it any more, because the next slot has come; None where there is none.
+    excused: a window says that none is waited for; a run may fill it all the same.
     run: the run that filled it, the first of its sites; None for none so far.
     filled_at: since when that is known: its start, or later where it was first taken for something else.
     """
@@ -51,6 +52,7 @@ class Filled:
     over: datetime | None
     run: Execution | None = None
     filled_at: datetime | None = None
+    excused: bool = False
 
     @property
     def at(self) -> datetime:
@@ -182,7 +184,11 @@ def _fills(job_id: str, facts: Facts, policy: Policy) -> Fills:
     runs = scheduled(facts.runs_of(job_id), policy)
     end = facts.seen_until + CLOCK_CHANGE + job.early_tolerance
     begin = _begin(runs, facts.known(job_id), timetable)
-    work = _Pass([] if begin is None else [*timetable.slots(begin, end)], job)
+    work = _Pass(
+        [] if begin is None else [*timetable.slots(begin, end)],
+        job,
+        lambda at: policy.no_slots(job_id, at),
+    )
     for run in runs:
         revision = timetable.in_force(run.began or facts.seen_until)
         if revision.schedules:
@@ -205,11 +211,12 @@ def _begin(runs: Sequence[Execution], known: Sequence[Interval], timetable: Time
 class _Pass:
     """The slots of one job while its runs come by, oldest first."""
 
-    def __init__(self, slots: Sequence[Slot], job: JobPolicy) -> None:
+    def __init__(self, slots: Sequence[Slot], job: JobPolicy, is_excused: Callable[[datetime], bool]) -> None:
         self.starts: list[Start] = []
         self.moves: list[Move] = []
         self._slots = slots
         self._job = job
+        self._is_excused = is_excused
         self._ats = [one.at for one in slots]
         self._filled: dict[datetime, tuple[Execution, datetime]] = {}
         self._stray: Start | None = None  # the last run, where it was outside every window
@@ -242,7 +249,7 @@ class _Pass:
             run, since = self._filled.get(slot.at, (None, None))
             due = self._due(slot)
             over = None if slot.next is None else max(slot.next, due)
-            yield Filled(slot, due, over, run, since)
+            yield Filled(slot, due, over, run, since, self._is_excused(slot.at))
 
     def _met(self, at: datetime, last: int) -> list[Slot]:
         """Slots in whose window that is: those by their own time first, then by another reading."""

@@ -28,6 +28,7 @@ CONDITION = "stale"
 SLOTS = 2
 
 _LEAST = timedelta(microseconds=1)
+_LOOKED_AHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +154,26 @@ class _Look:
             at = filled.at if filled is not None else last.began + self.settings.early_tolerance
             swallowed = bisect_left(self.ats, last.ended) - 1
             place = max(bisect_right(self.ats, at) - 1, swallowed)
-        if place + SLOTS < len(self.fills.slots):
-            return self.fills.slots[place + SLOTS].slot
-        return self._slot_ahead(place + SLOTS - len(self.fills.slots) + 1)
+        missing = SLOTS
+        for number in range(place + 1, len(self.fills.slots)):
+            missing -= not self.fills.slots[number].excused
+            if not missing:
+                return self.fills.slots[number].slot
+        return self._slot_ahead(missing)
 
     def _slot_ahead(self, count: int) -> Slot | None:
         """So many after those that are looked at already."""
         timetable = self.fills.timetable
         at: datetime | None = self.ats[-1] if self.ats else self.job.facts.seen_until
-        for _ in range(count):
+        for _ in range(_LOOKED_AHEAD):
             at = None if at is None else timetable.next_slot(at)
+            if at is not None and self.job.policy.no_slots(self.job.job_id, at):
+                continue
+            count -= 1
+            if at is None or not count:
+                break
+        else:
+            return None  # windows without slots one after the other
         return None if at is None else next(timetable.slots(at, at + _LEAST), None)
 
     def _now(self, gap: Gap | None) -> Decision:

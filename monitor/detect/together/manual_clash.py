@@ -193,7 +193,8 @@ class _Groups:
         if not timetable.revisions or self._policy.is_sandbox:
             return
         for start, end in _merged(self._times(job_id)):
-            yield from (slot.at for slot in timetable.slots(start, end))
+            slots = (slot.at for slot in timetable.slots(start, end))
+            yield from (at for at in slots if not self._policy.no_slots(job_id, at))
 
     def _times(self, job_id: str) -> Iterator[Interval]:
         """When runs by hand, of jobs to whom this one matters, were active or about to be disturbed."""

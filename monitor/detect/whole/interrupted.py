@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from alerts.model import EndsBy, Finding, Json, Severity
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.severity import instance_severity
+from monitor.detect.together.groups import is_member
 from monitor.detect.whole.breaks import Break, Breaks, Cut, breaks
 from monitor.detect.words import called, moment, said, span
 from monitor.model import ORGANIZATION, Execution
 from monitor.policy import Policy
+from monitor.schedule.calendar import DAY
+from monitor.schedule.daily import days
 
 CONDITION = "interrupted"
 NAMED = 10
@@ -92,7 +96,7 @@ def _decision(one: Break, facts: Facts, policy: Policy, state: State) -> Decisio
 
 
 def _finding(one: Break, facts: Facts, policy: Policy, *, is_over: bool) -> Finding:
-    default = Severity.WARNING if policy.expects_downtime(one.since) else Severity.CRITICAL
+    default = Severity.CRITICAL if policy.downtime(one.since) is None else Severity.WARNING
     return Finding(
         ends_by=EndsBy.FACT,
         source=facts.instance,
@@ -104,7 +108,7 @@ def _finding(one: Break, facts: Facts, policy: Policy, *, is_over: bool) -> Find
         cause="runs were cut short",
         name=facts.instance,
         place=facts.instance,
-        summary=_summary(one, facts),
+        summary=_summary(one, facts, policy),
         facts=_lines(one, facts, policy),
         evidence=_evidence(one),
         ends_at=one.closes if is_over else None,
@@ -113,24 +117,61 @@ def _finding(one: Break, facts: Facts, policy: Policy, *, is_over: bool) -> Find
     )
 
 
-def _summary(one: Break, facts: Facts) -> str:
+def _summary(one: Break, facts: Facts, policy: Policy) -> str:
+    """What happened, whether it was to be expected, and what is left to do before whoever sleeps wakes up."""
     what = f"{_count(one.cuts, 'run')} of {_count(_jobs_of(one), 'job')}"
     when = f"within {_length(one)} from {moment(one.since, facts.seen_until)} on"
-    return f"{what} were cut short {when}: the instance was restarted or went into maintenance."
+    window = policy.downtime(one.since)
+    inside = "" if window is None else f", inside the window {window}"
+    why = "the instance was restarted or went into maintenance"
+    return f"{what} were cut short {when}{inside}: {why}. {_left(one, facts, policy)}"
+
+
+def _left(one: Break, facts: Facts, policy: Policy) -> str:
+    every = _jobs_of(one)
+    left = _jobs(cut.run for cut in one.cuts if cut.good is None)
+    if not left:
+        return "All have run ok again."
+    well = "None has run ok again" if left == every else f"{len(left)} of {len(every)} have not run ok again"
+    due = _due(left, one.since, policy)
+    if not due:
+        return f"{well}."
+    matters = "matters" if len(due) == 1 else "matter"
+    return f"{well}; {len(due)} {matters} before {moment(max(due.values()), facts.seen_until)}."
+
+
+def _due(jobs: Iterable[str], since: datetime, policy: Policy) -> dict[str, datetime]:
+    """By when each of them had to be done, the next time after the restart; those with a finish_by only."""
+    found: dict[str, datetime] = {}
+    for job_id in jobs:
+        groups = (group.finish_by for group in policy.groups if is_member(job_id, group))
+        times = [at for at in (policy.job(job_id).finish_by, *groups) if at is not None]
+        ahead = (days(at, policy.timezone, since, since + 2 * DAY) for at in times)
+        first = [day.at for some in ahead for day in islice(some, 1)]
+        if first:
+            found[job_id] = min(first)
+    return found
 
 
 def _lines(one: Break, facts: Facts, policy: Policy) -> tuple[tuple[str, str], ...]:
     names = {job_id: called(job_id, policy.job(job_id)) for job_id in _jobs_of(one)}
     good = [cut for cut in one.cuts if cut.good is not None]
     resumed = [cut for cut in one.cuts if cut.good is None and cut.later is not None]
+    due = _due(_jobs(cut.run for cut in one.cuts if cut.good is None), one.since, policy)
     never = [cut for cut in one.cuts if cut.later is None and cut.good is None]
     return said(
+        ("To be done", _listed(_by_when(due, names, facts.seen_until))),
         ("Not run again", _listed(f"{_named(cut.run, names)}" for cut in never)),
         ("Run again, not ok yet", _listed(f"{_named(cut.run, names)} {_by(cut.later)}" for cut in resumed)),
         ("Made good", _listed(f"{_named(cut.run, names)} {_by(cut.good)}" for cut in good)),
         ("Cut short", _listed(_how(cut, names, facts.seen_until) for cut in one.cuts)),
         ("System jobs", _listed(f"{run.job_id} (run {run.id})" for run in one.system)),
     )
+
+
+def _by_when(due: dict[str, datetime], names: dict[str, str], seen_until: datetime) -> Iterator[str]:
+    for job_id, at in sorted(due.items(), key=lambda one: (one[1], one[0])):
+        yield f"{names[job_id]} by {moment(at, seen_until)}"
 
 
 def _how(cut: Cut, names: dict[str, str], seen_until: datetime) -> str:

@@ -363,7 +363,7 @@ def row(story: str, text: str, line: str) -> object:
         row(
             "a window of a kind there is not",
             f'{WINDOW}kind = "mutes"\nlength = "1h"',
-            "windows[0].kind = 'mutes': Input should be 'mute', 'expect_downtime' or 'hours'",
+            "windows[0].kind = 'mutes': Input should be 'mute', 'expect_downtime', 'no_slots' or 'hours'",
         ),
         row(
             "a window without an end",

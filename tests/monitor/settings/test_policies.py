@@ -296,7 +296,7 @@ OF_AN_INSTANCE: dict[str, Any] = {
 }
 SAID_OTHERWISE = {"severity", "title", "impact", "owner", "runbook", "attach", "schedule", "schedule_source"}
 OF_ITS_KIND = {"job", "groups", "scheduled", "system_jobs", "severity_offset", "timezone", "is_sandbox"}
-OF_ITS_KIND |= {"severity", "expects_downtime"}
+OF_ITS_KIND |= {"severity", "downtime", "no_slots"}
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ from monitor.detect import Detect
 from monitor.detect.model import Decision, Facts, State
 from monitor.detect.whole.interrupted import interrupted
 from monitor.model import Execution
-from monitor.policy import Policy
+from monitor.policy import GroupPolicy, JobPolicy, Policy
 
 Tell = Callable[..., Facts]
 Story = Callable[[str], tuple[Execution, ...]]
@@ -187,7 +187,7 @@ def test_the_message_says_what_was_cut_short_what_came_back_and_what_did_not(
     finding = found(facts(runs, at="03:00"))
     assert finding.summary == (
         "3 runs of 3 jobs were cut short within 4 min from 02:00 UTC on: "
-        "the instance was restarted or went into maintenance."
+        "the instance was restarted or went into maintenance. 2 of 3 have not run ok again."
     )
     assert finding.facts == (
         ("Not run again", "c"),
@@ -210,6 +210,36 @@ def test_the_message_says_what_was_cut_short_what_came_back_and_what_did_not(
     assert finding.labels == {"sfcc_instance": "production"}
 
 
+def test_it_is_one_sentence_with_its_window_and_what_is_left_to_do(facts: Tell) -> None:
+    by_half_past_six = JobPolicy(finish_by=time(6, 30), title="Prices")
+    rules = Policy(
+        downtime=lambda _: "salesforce-maintenance",
+        job=lambda job_id: by_half_past_six if job_id == "a" else JobPolicy(),
+        groups=(
+            GroupPolicy("stock", ("b",), finish_by=time(5)),
+            GroupPolicy("none", ("x",), finish_by=time(4)),
+        ),
+        timezone="Europe/Berlin",
+    )
+    finding = found(facts(RESTART), rules)
+    assert finding.summary == (
+        "3 runs of 3 jobs were cut short within 4 min from 02:00 UTC on, inside the window "
+        "salesforce-maintenance: the instance was restarted or went into maintenance. "
+        "None has run ok again; 2 matter before 05:30 UTC."
+    )
+    assert finding.facts[0] == ("To be done", "b by 04:00 UTC; Prices (a) by 05:30 UTC")
+
+
+def test_what_was_made_good_is_not_left_to_do(facts: Tell) -> None:
+    rules = Policy(job=lambda _: JobPolicy(finish_by=time(6, 30)))
+    told = f"{RESTART}, a 02:30-02:40, b 02:30-02:40"
+    finding = found(facts(told, at="03:00"), rules)
+    assert finding.summary.endswith("1 of 3 have not run ok again; 1 matters before 06:30 UTC.")
+    assert found(facts(f"{told}, c 02:30-02:40", at="03:00"), rules).summary.endswith(
+        "All have run ok again."
+    )
+
+
 def test_a_long_list_is_cut(facts: Tell) -> None:
     told = ", ".join(f"job-{number:02} 01:50-02:00 aborted" for number in range(12))
     assert dict(found(facts(told)).facts)["Not run again"].endswith("job-09 and 2 more")
@@ -219,7 +249,7 @@ def test_a_long_list_is_cut(facts: Tell) -> None:
     ("policy", "expected"),
     [
         pytest.param(Policy(), Severity.CRITICAL, id="critical"),
-        pytest.param(Policy(expects_downtime=lambda _: True), Severity.WARNING, id="in a maintenance window"),
+        pytest.param(Policy(downtime=lambda _: "night"), Severity.WARNING, id="in a maintenance window"),
         pytest.param(Policy(severity_offset=1), Severity.WARNING, id="on staging"),
         pytest.param(Policy(severity={"interrupted": "info"}), Severity.INFO, id="as the settings say"),
     ],
