@@ -72,6 +72,7 @@ def notification_content(notification: Notification) -> dict[str, Json]:
         "incidents": [_with_texts(incident_fields(one)) for one in notification.incidents],
         "news": list(notification.news),
         "counted": notification.counted,
+        "flapping": list(notification.flapping),
     }
 
 
@@ -87,6 +88,7 @@ def notification(row: Mapping[Any, Any]) -> Notification:
         incidents=tuple(incident(_with_instants(one)) for one in content["incidents"]),
         news=tuple(content["news"]),
         counted=content["counted"],
+        flapping=tuple(content.get("flapping", ())),
     )
 
 

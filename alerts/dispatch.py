@@ -7,7 +7,7 @@ has decided the same meanwhile, `Conflict` is raised: the caller rolls back and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from alerts import acks, attachments, outbox, silence_store, store
 from alerts.model import Incident, IncidentEvent, Notification
 from alerts.outbox import Backlog
 from alerts.routing import Plan, RoutingPolicy, Waiting, plan
+from alerts.routing.flapping import LOOK_BACK
 from alerts.routing.holding import hold, is_held
 from alerts.routing.messages import Draft
 from alerts.routing.silences import Silence
@@ -77,6 +78,7 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
         attachments=attachments.states(conn, refs),
         acked=acks.of(conn, incidents).keys(),
         silences=_silences(conn, events, now),
+        changes=_changes(conn, incidents.values(), now),
     )
 
 
@@ -115,7 +117,13 @@ def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Seq
         return ()
     incidents = store.get(conn, {event.incident_id for event in events})
     tellings = tuple(store.tellings_of(conn, incidents))
-    waiting = Waiting(events, incidents, tellings=tellings, silences=_silences(conn, events, now))
+    waiting = Waiting(
+        events,
+        incidents,
+        tellings=tellings,
+        silences=_silences(conn, events, now),
+        changes=_changes(conn, incidents.values(), now),
+    )
     tellable = hold(subjects(waiting, policy)[0], policy, Draft(waiting, now, str))
     groups: dict[str, Backlog] = {}
     for subject in sorted(tellable, key=lambda one: one.at, reverse=True):
@@ -128,6 +136,12 @@ def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Seq
 def _silences(conn: Connection, events: Iterable[IncidentEvent], now: datetime) -> Sequence[Silence]:
     """Those that hold or held one of these back, and those that hold now."""
     return silence_store.ending_after(conn, min([now, *(event.at for event in events)]))
+
+
+def _changes(
+    conn: Connection, incidents: Iterable[Incident], now: datetime
+) -> Mapping[str, Sequence[datetime]]:
+    return store.changes_since(conn, {one.fingerprint for one in incidents}, now - LOOK_BACK)
 
 
 def _repeats(conn: Connection, policy: RoutingPolicy, now: datetime) -> Collection[str]:

@@ -199,8 +199,9 @@ class _Diff:
         if quiet is not None and finding.quiet is None and (news or quiet != KNOWN):
             quiet = None
             kinds = (EventKind.OPENED,)
-        elif quiet is None and finding.quiet is None and (new_causes or _is_worse(incident, finding)):
-            kinds = (EventKind.CAUSE,)
+        elif quiet is None and finding.quiet is None:
+            is_news = new_causes or _is_worse(incident, finding) or (finding.each and news)
+            kinds = (EventKind.CAUSE,) if is_news else ()
         if quiet is None:
             fresh = bool(news or kinds)
             self._files.extend(ref for ref in finding.attachments if fresh or ref not in incident.attachments)

@@ -50,6 +50,7 @@ class Finding:
     occurrences: the facts behind it, oldest first; a fact is told at most once, ever.
     cause: equal text means the same trouble again (counted), other text is news (told).
     causes: those of all its occurrences, oldest first, where they are not all the same.
+    each: every new occurrence is told, not only that of another cause.
     name, place: what a person calls the thing and where it is; together with the condition the title.
     summary: one sentence in plain English.
     facts: lines for the message, most important first, as (label, text).
@@ -77,6 +78,7 @@ class Finding:
     quiet: str | None = None
     ends_by: EndsBy = EndsBy.ABSENCE
     causes: Sequence[str] = ()
+    each: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -192,6 +194,7 @@ class Notification:
 
     seen_at: when the news was found; the start of the delivery time.
     news: ids of the incidents that made this message due. counted: open ones of the group not listed.
+    flapping: ids of those of which nothing more is told until they have been quiet for a while.
     """
 
     id: str
@@ -202,6 +205,7 @@ class Notification:
     incidents: Sequence[Incident]
     news: Sequence[str] = ()
     counted: int = 0
+    flapping: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

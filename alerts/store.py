@@ -102,6 +102,24 @@ def get(conn: Connection, ids: Collection[str]) -> dict[str, Incident]:
     return found
 
 
+def changes_since(
+    conn: Connection, fingerprints: Collection[str], since: datetime
+) -> dict[str, list[datetime]]:
+    """By fingerprint, when incidents that were over since then or still hold began and ended."""
+    found: dict[str, list[datetime]] = {}
+    table = incidents.c
+    for chunk in chunks(fingerprints):
+        wanted = select(table.fingerprint, table.starts_at, table.ends_at).where(
+            table.fingerprint.in_(chunk), table.quiet.is_(None)
+        )
+        # Two questions: with both in one, no index would answer it.
+        for when in (table.ends_at.is_(None), table.ends_at >= since):
+            for row in conn.execute(wanted.where(when)):
+                ends = () if row.ends_at is None else (row.ends_at,)
+                found.setdefault(row.fingerprint, []).extend((row.starts_at, *ends))
+    return found
+
+
 def waiting_events(conn: Connection) -> list[IncidentEvent]:
     """Those dispatch has not decided about yet, oldest first."""
     table = incident_events.c

@@ -52,6 +52,7 @@ class JobPolicy:
     owner: str = ""
     runbook: str = ""
     attach: str = "full"  # full, excerpt, none
+    notify: str = "change"  # or each_run: also for the same cause again
     schedule: Schedule | None = None
     schedule_source: str = "none"  # or "configured"
 

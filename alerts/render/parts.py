@@ -12,6 +12,11 @@ from alerts.render.logs import Log
 from alerts.render.title import one as title_of
 from alerts.render.wording import period, sentence, span, times
 
+FLAPPING = (
+    "It begins and ends over and over: six changes or more within an hour. How it stands will be told once it"
+    " has not changed for 30 min."
+)
+
 LINES = 12
 """Telling lines of a log in the text; they are there whether or not the file travels."""
 
@@ -33,6 +38,8 @@ def part(
         blocks += _log(log, why_no_file)
     if incident.is_open and (fact := background.hint(incident)) is not None:
         blocks.append(Facts((fact,)))
+    if incident.id in notification.flapping:
+        blocks.append(Text(FLAPPING, last=True))
     if remark:
         blocks.append(Text(remark, last=True))
     blocks.append(Text(f"incident {incident.id}", last=True))

@@ -1,4 +1,4 @@
-"""What silences and mutes hold back, until when, and what of it is never told. Pure."""
+"""What silences, mutes and flapping hold back, until when, and what of it is never told. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from alerts.model import Incident
+from alerts.routing.flapping import flapping
 from alerts.routing.messages import Draft
 from alerts.routing.model import Decision, Reason, RoutingPolicy, Waiting
 from alerts.routing.silences import Span, held_until, over_within, released_at
@@ -26,7 +27,9 @@ def hold(subjects: Iterable[Subject], policy: RoutingPolicy, draft: Draft) -> li
             spans = [span for span in spans if not span.is_silence]
         until = held_until(spans, draft.now)
         if until is not None:
-            draft.wait([one], Reason.WAITING_SILENCE, until)
+            span = _flapping(one.incident, draft.waiting, draft.now)
+            is_that = span is not None and span.end == until
+            draft.wait([one], Reason.WAITING_FLAPPING if is_that else Reason.WAITING_SILENCE, until)
             continue
         left.append(replace(one, released_at=released_at(spans, one.at, draft.now)))
     return left
@@ -47,4 +50,14 @@ def _spans(
 ) -> Sequence[Span]:
     said = policy.said(incident) if waiting.silences else {}
     silences = [one.span for one in waiting.silences if one.match.takes(said)]
-    return [*silences, *(policy.mutes(incident, route, since, now) if policy.mutes else ())]
+    span = _flapping(incident, waiting, now)
+    return [
+        *silences,
+        *(policy.mutes(incident, route, since, now) if policy.mutes else ()),
+        *((span,) if span else ()),
+    ]
+
+
+def _flapping(incident: Incident, waiting: Waiting, now: datetime) -> Span | None:
+    found = flapping(waiting.changes.get(incident.fingerprint, ()), now)
+    return None if found is None else found.hides(incident)

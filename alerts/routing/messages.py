@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.model import EventKind, Incident, IncidentEvent, Notification, NotificationKind
+from alerts.routing.flapping import flaps
 from alerts.routing.model import Decision, Outgoing, Plan, Reason, Route, Telling, Waiting
 from alerts.routing.subjects import Subject, worst_first
 
@@ -49,6 +50,7 @@ class Draft:
                 incidents=tuple(subject.incident for subject in subjects),
                 news=tuple(subject.incident.id for subject in subjects),
                 counted=sum(one.id not in listed for one in self.still_open(key)),
+                flapping=tuple(one.incident.id for one in subjects if self._flaps(one.incident)),
             ),
         )
         for subject in subjects:
@@ -90,6 +92,9 @@ class Draft:
     def _send(self, route: Route, notification: Notification) -> None:
         self.outgoing.append(Outgoing(notification, route.targets))
         self.groups[notification.group_key] = self.now
+
+    def _flaps(self, incident: Incident) -> bool:
+        return flaps(incident, self.waiting.changes.get(incident.fingerprint, ()), self.now)
 
     def _remember(self, key: str, subject: Subject) -> None:
         told = subject.telling or Telling(key, subject.incident.id, self.now)

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     WAITING_GROUP = "waiting_group"  # what else comes within group_wait goes with it
     WAITING_INTERVAL = "waiting_interval"  # the group was told less than group_interval ago
     WAITING_ATTACHMENT = "waiting_attachment"  # its log is being fetched, for log_wait at most
+    WAITING_FLAPPING = "waiting_flapping"  # begins and ends over and over: told once it has been quiet
     WAITING_SILENCE = "waiting_silence"  # a silence or a mute lasts: told at its end, if it still holds
     SILENCED = "silenced"  # began and ended while nobody was to be told
     NEVER_ANNOUNCED = "never_announced"  # over, and nobody was told that it began
@@ -41,7 +42,7 @@ class Reason(StrEnum):
 
     @property
     def waits_briefly(self) -> bool:
-        return self.waits and self is not Reason.WAITING_SILENCE
+        return self.waits and self not in {Reason.WAITING_SILENCE, Reason.WAITING_FLAPPING}
 
 
 EVERYTHING = Match()
@@ -159,6 +160,7 @@ class Waiting:
     incidents: by id; those of the events and the open ones of the groups concerned.
     groups: when each group was told something last. attachments: by reference; others are not awaited.
     silences: all that end after the oldest of the events. acked: incidents that are in somebody's hands.
+    changes: by fingerprint, when incidents of the last day began and ended.
     """
 
     events: Sequence[IncidentEvent]
@@ -168,6 +170,7 @@ class Waiting:
     attachments: Mapping[str, AttachmentState] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
     acked: AbstractSet[str] = frozenset()
+    changes: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
     def told_to(self, group_key: str) -> Sequence[str]:
         """Ids of the incidents that this group was told of."""

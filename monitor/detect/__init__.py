@@ -18,6 +18,7 @@ from monitor.detect.absence.stale import stale
 from monitor.detect.absence.unexpected import unexpected
 from monitor.detect.doubt import undoubted
 from monitor.detect.inhibit import quietened, switched_off
+from monitor.detect.insistence import insistent
 from monitor.detect.model import Decision, Facts
 from monitor.detect.runs.degraded import degraded
 from monitor.detect.runs.failed import failed
@@ -65,7 +66,8 @@ CONDITIONS: Mapping[str, Detect] = {
 def judge(facts: Facts, policy: Policy) -> tuple[Decision, ...]:
     """Every decision taken, alarms or not. Looking back, when each of them was told is another question:
     see `monitor.detect.inhibit`."""
-    taken = [decision for detect in CONDITIONS.values() for decision in detect(facts, policy)]
+    found = (decision for detect in CONDITIONS.values() for decision in detect(facts, policy))
+    taken = [*insistent(found, policy)]
     if facts.is_hindsight:
         return switched_off(taken, policy)
     return quietened(undoubted(taken, facts), policy, facts.seen_until)

@@ -132,6 +132,7 @@ class JobSettings(JobThresholds):
     owner: str | None = None
     runbook: str | None = None
     attach: Literal["full", "excerpt", "none"] | None = None
+    notify: Literal["change", "each_run"] | None = None
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ _OF_JOBS = tuple(name for name in JobThresholds.model_fields if name != "severit
 _OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
 """Of each of its jobs; by when the group is done is the group's own."""
 
-_TEXTS = ("title", "impact", "owner", "runbook", "attach")
+_TEXTS = ("title", "impact", "owner", "runbook", "attach", "notify")
 _GLOB = re.compile(r"[*?\[]")
 
 

@@ -97,6 +97,7 @@ def test_every_field_of_a_job_can_be_set_by_glob() -> None:
         "owner": "pim",
         "runbook": "https://wiki.example.com",
         "attach": "none",
+        "notify": "each_run",
     }
     assert policy_of(jobs=[{"match": "*", **fields}]).job("x") == JobPolicy(**fields)
 
@@ -294,7 +295,8 @@ OF_AN_INSTANCE: dict[str, Any] = {
     "maintenance_max": timedelta(hours=12),
     "expiring_before": timedelta(days=13),
 }
-SAID_OTHERWISE = {"severity", "title", "impact", "owner", "runbook", "attach", "schedule", "schedule_source"}
+SAID_OTHERWISE = {"severity", "title", "impact", "owner", "runbook", "attach", "notify"}
+SAID_OTHERWISE |= {"schedule", "schedule_source"}
 OF_ITS_KIND = {"job", "groups", "scheduled", "system_jobs", "severity_offset", "timezone", "is_sandbox"}
 OF_ITS_KIND |= {"severity", "downtime", "no_slots"}
 
