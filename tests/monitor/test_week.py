@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from alerts import codec
 from alerts.incidents import UNJUDGED
 from alerts.model import Incident
+from alerts.routing.flapping import flapping
 from alerts.schema import incidents, notifications, outbox
 from alerts.testing import RecordingNotifier
 from monitor.app import App
@@ -273,6 +274,16 @@ def series_end(one: SeriesFacts) -> SeriesFacts:
     return replace(one, first_seen=MONDAY, last_end=ended)
 
 
+def was_flapping(incident: Incident, known: list[Incident]) -> bool:
+    """Whether it began and ended while nobody was to hear of what begins and ends over and over."""
+    if incident.ends_at is None:
+        return False
+    same = [one for one in known if one.fingerprint == incident.fingerprint and one.quiet is None]
+    changes = [at for one in same for at in (one.starts_at, one.ends_at) if at and at <= incident.ends_at]
+    found = flapping(changes, incident.ends_at)
+    return found is not None and found.since <= incident.starts_at
+
+
 def ill_told(watch: Watch) -> list[str]:
     """Incidents whose beginning or end was told never, or twice; messages that did not arrive once each."""
     with reading(watch.app.engine) as connection:
@@ -287,7 +298,9 @@ def ill_told(watch: Watch) -> list[str]:
         if one.id in message.news
     )
     told, told_over = {key[0] for key in news}, Counter(key[0] for key in news if not key[1])
-    announced = [one for one in known if one.quiet is None]
+    announced = [
+        one for one in known if one.quiet is None and not (one.id not in told and was_flapping(one, known))
+    ]
     over = [one for one in announced if not one.is_open and one.resolution != UNJUDGED]
     found = [f"twice: {key}" for key, times in news.items() if times > 1]
     found += [f"never: {one}" for one in announced if one.id not in told]
