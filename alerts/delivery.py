@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import attachments, outbox, store
+from alerts.backlog import Merging, merge
 from alerts.model import (
     Attachment,
     Capabilities,
@@ -59,11 +61,13 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     pause: Callable[[float], object] = time.sleep,
     background: Background = NOTHING_KNOWN,
     fallback: str | None = None,
+    merging: Merging | None = None,
 ) -> DeliveryReason | None:
     """One try with the oldest due message of this target; None when there is none.
 
     fence: called first where a row is claimed; what it raises passes through, and nothing was claimed.
-    fallback: the target that is told what this one gives up. count(target, outcome) and observe(seconds from
+    fallback: the target that is told what this one gives up. merging: when what it did not take becomes one
+    message; None for never. count(target, outcome) and observe(seconds from
     seen to taken) feed metrics. Else raises only what the database raises: a bad message is put off, logged
     and counted like a failed one.
     """
@@ -71,6 +75,8 @@ def deliver_next(  # noqa: PLR0913 - each of them is an edge that a test or a re
     while reason is None:
         with engine.begin() as conn:
             fence(conn)
+            if merging is not None:
+                merge(conn, notifier.name, merging, now(), lambda: uuid.uuid4().hex)
             row = outbox.claim(conn, notifier.name, owner, now())
         if row is None:
             return None

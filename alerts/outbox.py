@@ -1,12 +1,13 @@
 """The outbox: one row for each message and target, until the target has taken it. SQL on a given connection.
 
-A row is pending -> leased -> sent, back to pending after a failed try, or dead. Claiming is a conditional
-update whose row count decides: of two claimers one wins. Messages of a group reach a target in their order.
+A row is pending -> leased -> sent, back to pending after a failed try, dead, or merged into a later one.
+Claiming is a conditional update whose row count decides: of two claimers one wins. Messages of a group reach
+a target in their order, and none overtakes a merged one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,6 +34,8 @@ from alerts.schema import notifications, outbox, tellings
 from alerts.verdict import Tries
 
 LEASE = timedelta(seconds=30)
+BACKLOG = "backlog"
+"""The group of messages that were merged; no route's group begins so."""
 
 
 class RowState(StrEnum):
@@ -40,6 +43,7 @@ class RowState(StrEnum):
     LEASED = "leased"
     SENT = "sent"
     DEAD = "dead"
+    MERGED = "merged"
 
 
 # Written into the statement: SQLite uses a partial index only for what it can read there.
@@ -62,6 +66,18 @@ class Claimed:
     target: str
     tries: Tries
     instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A row that waits for its next try."""
+
+    id: int
+    notification_id: str
+    created_at: datetime
+    next_attempt_at: datetime
+    attempts: int
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +108,7 @@ class Backlog:
 
 
 def put(conn: Connection, notification: Notification, targets: Iterable[str], now: datetime) -> None:
-    conn.execute(
-        insert(notifications).values(
-            id=notification.id,
-            group_key=notification.group_key,
-            kind=notification.kind.value,
-            created_at=notification.created_at,
-            seen_at=notification.seen_at,
-            content=codec.notification_content(notification),
-        )
-    )
+    _put_notification(conn, notification)
     rows = [
         _new_row(notification.id, notification.group_key, target, now) for target in dict.fromkeys(targets)
     ]
@@ -129,11 +136,53 @@ def claim(
     )
     earlier: set[str] = set()
     for row in rows:
+        if BACKLOG in earlier:
+            break
         if row.due and row.group_key not in earlier and _take(conn, row.id, owner, now, lease):
             rows.close()
             return _claimed(conn, row.id)
         earlier.add(row.group_key)
     return None
+
+
+def pending(conn: Connection, target: str, limit: int) -> tuple[Pending, ...]:
+    """The oldest rows of a target that wait; without what another target was to be told."""
+    table = outbox.c
+    columns = (
+        *(table.id, table.notification_id, table.created_at),
+        *(table.next_attempt_at, table.attempts, table.last_error),
+    )
+    waits = and_(table.target == target, _UNDELIVERED, table.state == RowState.PENDING.value)
+    rows = conn.execute(
+        select(*columns).where(waits, table.instead_of.is_(None)).order_by(table.id).limit(limit)
+    )
+    return tuple(Pending(*row) for row in rows)
+
+
+def put_in_place(
+    conn: Connection, merged: Notification, rows: Sequence[Pending], now: datetime
+) -> int | None:
+    """One message in place of others of one target: with their age, their tries, and when to try next.
+
+    None, and nothing changed, where one of them is no longer waiting.
+    """
+    ids = [one.id for one in rows]
+    target = conn.scalar(select(outbox.c.target).where(outbox.c.id == ids[0]))
+    still = and_(outbox.c.id.in_(ids), outbox.c.state == RowState.PENDING.value)
+    with conn.begin_nested() as attempt:
+        gone = _finished(RowState.MERGED, now) | {"last_error": f"told with message {merged.id}"}
+        if conn.execute(update(outbox).where(still).values(gone)).rowcount != len(ids):
+            attempt.rollback()
+            return None
+        _put_notification(conn, merged)
+        fresh = _new_row(merged.id, merged.group_key, str(target), now) | {
+            "created_at": min(one.created_at for one in rows),
+            "next_attempt_at": min(one.next_attempt_at for one in rows),
+            "attempts": max(one.attempts for one in rows),
+            "last_error": rows[-1].last_error,
+        }
+        (row_id,) = conn.execute(insert(outbox).values(fresh)).inserted_primary_key or (None,)
+        return row_id
 
 
 def renew(conn: Connection, row_id: int, owner: str, now: datetime, lease: timedelta = LEASE) -> bool:
@@ -268,6 +317,19 @@ def prune(conn: Connection, before: datetime) -> int:
     return gone
 
 
+def _put_notification(conn: Connection, one: Notification) -> None:
+    conn.execute(
+        insert(notifications).values(
+            id=one.id,
+            group_key=one.group_key,
+            kind=one.kind.value,
+            created_at=one.created_at,
+            seen_at=one.seen_at,
+            content=codec.notification_content(one),
+        )
+    )
+
+
 def _due(now: datetime, lease: timedelta) -> ColumnElement[bool]:
     """A row's time has come; or its last try lies in the future, because the clock was set back since."""
     expired = and_(outbox.c.state == RowState.LEASED.value, outbox.c.lease_until <= now)
@@ -293,7 +355,7 @@ def _told_since(conn: Connection, group_key: str, since: datetime, target: str) 
         select(notifications.c.content, outbox.c.state)
         .join(outbox, outbox.c.notification_id == notifications.c.id)
         .where(
-            notifications.c.group_key == group_key,
+            notifications.c.group_key.in_([group_key, BACKLOG]),
             notifications.c.created_at >= since,
             outbox.c.target == target,
             outbox.c.state.in_([RowState.SENT.value, RowState.DEAD.value]),

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from alerts import attachments, outbox, store
+from alerts.backlog import Merging
 from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, backlogs, dispatch, silenced
 from alerts.model import Attachment, DeliveryReason, Incident, Notification
@@ -197,9 +198,16 @@ class Teller:
                 observe=self._metrics.observe_delivery,
                 background=self._background,
                 fallback=self._fallbacks.get(target),
+                merging=self._merging_of(target),
             )
         except LeaseLostError:
             return None
+
+    def _merging_of(self, target: str) -> Merging | None:
+        """What takes incidents as data can deal with many, and would not know that a list of them is over."""
+        if self._notifiers[target].capabilities.as_data:
+            return None
+        return Merging(self._settings.storm_threshold, self._settings.group_interval)
 
     def _labels(self, incident: Incident) -> dict[str, str]:
         said = self._routing.said(incident)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from alerts.outbox import Row
 
-STATES = ("pending", "leased", "dead", "sent")
+STATES = ("pending", "leased", "dead", "sent", "merged")
 COLUMNS = (
     Column("id"),
     Column("target"),

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from alerts import attachments, store
+from alerts.backlog import Merging
 from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, dispatch
 from alerts.incidents import Changes, reconcile
@@ -66,7 +67,11 @@ class Desk:
             return dispatch(conn, self.policy, self.at, self.new_id)
 
     def deliver(
-        self, notifier: Notifier, owner: str = "me", fallback: str | None = None
+        self,
+        notifier: Notifier,
+        owner: str = "me",
+        fallback: str | None = None,
+        merging: Merging | None = None,
     ) -> DeliveryReason | None:
         return deliver_next(
             self.engine,
@@ -77,6 +82,7 @@ class Desk:
             observe=self.observed.append,
             jitter=lambda: 1.0,
             fallback=fallback,
+            merging=merging,
         )
 
     def deliver_for(self, notifier: Notifier, seconds: float, step: float = 1) -> list[DeliveryReason]:
