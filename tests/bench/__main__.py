@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import (
+    delivery,
     fleet,
     help,  # noqa: A004 - a part's name
     history,
@@ -42,8 +43,9 @@ PARTS: dict[str, tuple[Callable[[int], Result], int]] = {
     "judging": (judging.compare, 10),
     "replay": (replay.compare, 3),
     "fleet": (fleet.compare, 3),
+    "delivery": (delivery.compare, 3),
 }
-"""What is compared, and how many times; of the fleet, the minutes."""
+"""What is compared, and how many times; of the fleet and of deliveries, the minutes."""
 
 
 def main(wanted: Sequence[str]) -> int:
