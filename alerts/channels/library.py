@@ -155,6 +155,10 @@ def _naming(scheme: str, folder: Path) -> Iterator[str]:
 OWN_TYPES: Mapping[str, tuple[str, str]] = {
     "pagerduty": ("pagerduty", "the integration key of an Events API v2 integration"),
     "opsgenie": ("opsgenie", "the API key of an API integration"),
+    "jira": (
+        "opsgenie",
+        "the API key of an API integration, and url = https://api.atlassian.com/jsm/ops/integration",
+    ),
 }
 """By scheme of the library, what has a type of its own in the settings, and which key that wants."""
 
@@ -167,8 +171,9 @@ _MARKDOWN_SERVICES = frozenset({"NotifyDiscord", "NotifyMattermost", "NotifyZuli
 _HTML_SCHEMES = frozenset({"matrix", "matrixs"})
 """Show HTML, and the library sends plain text unless it is told to."""
 
-_BODY_MAX_BYTES: Mapping[str, int] = {"NotifyMatrix": 24_000}
-"""Where it is less than the library says: an event of Matrix has 65,536 bytes for the text and its HTML."""
+_BODY_MAX_BYTES: Mapping[str, int] = {"NotifyMatrix": 24_000, "NotifyWorkflows": 15_000}
+"""Where the library is wrong. An event of Matrix has 65,536 bytes for the text and its HTML. A message of Teams
+has 28 KB with its card, of which the library knows 1,000 characters."""
 
 _SLACK = "NotifySlack"
 _MAIL = "NotifyEmail"
@@ -183,8 +188,8 @@ def _capabilities(service: Any) -> Capabilities:
     default = Capabilities()
     return Capabilities(
         format=_body_format(service),
-        body_max_bytes=min(
-            int(service.body_maxlen), _BODY_MAX_BYTES.get(type(service).__name__, default.body_max_bytes)
+        body_max_bytes=_BODY_MAX_BYTES.get(
+            type(service).__name__, min(int(service.body_maxlen), default.body_max_bytes)
         ),
         title_max=max(int(service.title_maxlen), 0),
         files=_takes_files(service),

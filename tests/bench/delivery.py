@@ -1,4 +1,4 @@
-"""From the end of a run to the alert at its target, by the wall clock, while a hundred jobs fail each minute."""
+"""From the end of a run to the alert at its target, by the wall clock, while a hundred jobs fail a minute."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _measured(world: World, chat: Timed, agent: Watched, minutes: int) -> Result
     took = sorted(chat.came[f"failed: {name} on production"] - at for name, at in ended.items())
     return Result(
         "Delivery",
-        f"99th percentile from the end of a run to its alert, log and all, at the target; {A_MINUTE} runs fail"
-        f" a minute, polled every {POLL_SECONDS} s, `group_wait` {GROUP_WAIT_SECONDS} s",
+        f"99th percentile from the end of a run to its alert, log and all, at the target; {A_MINUTE} runs"
+        f" fail a minute, polled every {POLL_SECONDS} s, `group_wait` {GROUP_WAIT_SECONDS} s",
         "",
         Figures((took[int(len(took) * 0.99)],)),
         None,

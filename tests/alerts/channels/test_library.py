@@ -271,7 +271,7 @@ SLACK_BOT = "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#ops"
         (f"{SLACK_HOOK}?format=text", BodyFormat.TEXT, 250, 32768, False),
         ("discord://1234567890/abcdefghijk", BodyFormat.MARKDOWN, 250, 2000, True),
         ("tgram://123456789:abcdefg_hijklmnop/123456", BodyFormat.HTML, 0, 4096, True),
-        ("workflows://host:443/workflow1a/signature/", BodyFormat.MARKDOWN, 250, 1000, False),
+        ("workflows://host:443/workflow1a/signature/", BodyFormat.MARKDOWN, 250, 15000, False),
         ("gchat://workspace/key/token", BodyFormat.MARKDOWN, 0, 4000, False),
         ("mmost://host/3ccdd113474722377935511fc85d3dd4", BodyFormat.MARKDOWN, 0, 4000, False),
         (PUSHOVER, BodyFormat.TEXT, 250, 1024, False),

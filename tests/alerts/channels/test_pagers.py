@@ -295,11 +295,13 @@ def test_a_refusal_says_why_and_never_the_key(
     assert (found.reason, found.permanent, str(found)) == (reason, reason is not DeliveryReason.SERVER, text)
 
 
-@pytest.mark.parametrize("scheme", ["pagerduty", "opsgenie"])
-def test_the_librarys_plug_ins_for_them_are_refused_with_the_reason(scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "kind"), [("pagerduty", "pagerduty"), ("opsgenie", "opsgenie"), ("jira", "opsgenie")]
+)
+def test_the_librarys_plug_ins_for_them_are_refused_with_the_reason(scheme: str, kind: str) -> None:
     with pytest.raises(ValueError, match="can neither update an alert nor end it") as caught:
         build("pager", TargetType.APPRISE, f"{scheme}://{KEY}@{KEY}")
-    assert f'type = "{scheme}"' in str(caught.value)
+    assert f'type = "{kind}"' in str(caught.value)
     assert KEY not in str(caught.value)
 
 
