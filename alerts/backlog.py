@@ -28,13 +28,11 @@ class Merging:
     after: timedelta
 
 
-def merge(
-    conn: Connection, target: str, rules: Merging, now: datetime, new_id: Callable[[], str]
-) -> int | None:
-    """The id of the new row; None where there is nothing to merge."""
+def merge(conn: Connection, target: str, rules: Merging, now: datetime, new_id: Callable[[], str]) -> bool:
+    """Whether there was something to merge."""
     waiting = outbox.pending(conn, target, MOST)
     if not _is_too_much(waiting, rules, now):
-        return None
+        return False
     messages: list[Notification] = []
     rows: list[Pending] = []
     for row in waiting:

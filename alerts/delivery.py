@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import attachments, outbox, store
 from alerts.backlog import Merging, merge
+from alerts.heard import unheard
 from alerts.model import (
     Attachment,
     Capabilities,
@@ -170,8 +171,8 @@ class _Courier:
         """
         with self.engine.begin() as conn:
             found = outbox.notification(conn, self.row.notification_id)
-            unheard = outbox.unheard(conn, found, self.row.target)
-            told = replace(found, incidents=tuple(one for one in found.incidents if one.id not in unheard))
+            ends = unheard(conn, found, self.row.target)
+            told = replace(found, incidents=tuple(one for one in found.incidents if one.id not in ends))
             refs = {ref for one in told.incidents for ref in one.attachments}
             files = attachments.load(conn, refs, content=False)
             if capabilities.files and self.file_refused is None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from alerts import codec
 from alerts.model import Notification, NotificationKind
-from alerts.schema import notifications, outbox, tellings
+from alerts.schema import notifications, outbox
 from alerts.verdict import Tries
 
 LEASE = timedelta(seconds=30)
@@ -108,7 +108,16 @@ class Backlog:
 
 
 def put(conn: Connection, notification: Notification, targets: Iterable[str], now: datetime) -> None:
-    _put_notification(conn, notification)
+    conn.execute(
+        insert(notifications).values(
+            id=notification.id,
+            group_key=notification.group_key,
+            kind=notification.kind.value,
+            created_at=notification.created_at,
+            seen_at=notification.seen_at,
+            content=codec.notification_content(notification),
+        )
+    )
     rows = [
         _new_row(notification.id, notification.group_key, target, now) for target in dict.fromkeys(targets)
     ]
@@ -159,30 +168,28 @@ def pending(conn: Connection, target: str, limit: int) -> tuple[Pending, ...]:
     return tuple(Pending(*row) for row in rows)
 
 
-def put_in_place(
-    conn: Connection, merged: Notification, rows: Sequence[Pending], now: datetime
-) -> int | None:
+def put_in_place(conn: Connection, merged: Notification, rows: Sequence[Pending], now: datetime) -> bool:
     """One message in place of others of one target: with their age, their tries, and when to try next.
 
-    None, and nothing changed, where one of them is no longer waiting.
+    False, and nothing changed, where one of them is no longer waiting.
     """
     ids = [one.id for one in rows]
     target = conn.scalar(select(outbox.c.target).where(outbox.c.id == ids[0]))
     still = and_(outbox.c.id.in_(ids), outbox.c.state == RowState.PENDING.value)
+    gone = _finished(RowState.MERGED, now) | {"last_error": f"told with message {merged.id}"}
     with conn.begin_nested() as attempt:
-        gone = _finished(RowState.MERGED, now) | {"last_error": f"told with message {merged.id}"}
         if conn.execute(update(outbox).where(still).values(gone)).rowcount != len(ids):
             attempt.rollback()
-            return None
-        _put_notification(conn, merged)
-        fresh = _new_row(merged.id, merged.group_key, str(target), now) | {
+            return False
+        put(conn, merged, [str(target)], now)
+        history = {
             "created_at": min(one.created_at for one in rows),
             "next_attempt_at": min(one.next_attempt_at for one in rows),
             "attempts": max(one.attempts for one in rows),
             "last_error": rows[-1].last_error,
         }
-        (row_id,) = conn.execute(insert(outbox).values(fresh)).inserted_primary_key or (None,)
-        return row_id
+        conn.execute(update(outbox).where(outbox.c.notification_id == merged.id).values(history))
+    return True
 
 
 def renew(conn: Connection, row_id: int, owner: str, now: datetime, lease: timedelta = LEASE) -> bool:
@@ -247,24 +254,6 @@ def orphans(
     return () if listed is None else tuple(map(_row, conn.execute(listed)))
 
 
-def unheard(conn: Connection, notification: Notification, target: str) -> set[str]:
-    """Ids of what this message calls over and of which the target was never told that it began."""
-    over = {one.id for one in notification.incidents if not one.is_open}
-    groups = conn.execute(
-        select(tellings.c.group_key, func.min(tellings.c.opened_told_at).label("since"))
-        .where(tellings.c.incident_id.in_(sorted(over)))
-        .group_by(tellings.c.group_key)
-    ).all()
-    given_up: set[str] = set()
-    heard: set[str] = set()
-    for group in groups:
-        for row in _told_since(conn, group.group_key, group.since, target):
-            told = codec.incident_ids(row.content) & over
-            heard |= told if row.state == RowState.SENT else set()
-            given_up |= told if row.state == RowState.DEAD else set()
-    return given_up - heard
-
-
 def backlogs(conn: Connection) -> tuple[Backlog, ...]:
     rows = conn.execute(
         select(
@@ -317,19 +306,6 @@ def prune(conn: Connection, before: datetime) -> int:
     return gone
 
 
-def _put_notification(conn: Connection, one: Notification) -> None:
-    conn.execute(
-        insert(notifications).values(
-            id=one.id,
-            group_key=one.group_key,
-            kind=one.kind.value,
-            created_at=one.created_at,
-            seen_at=one.seen_at,
-            content=codec.notification_content(one),
-        )
-    )
-
-
 def _due(now: datetime, lease: timedelta) -> ColumnElement[bool]:
     """A row's time has come; or its last try lies in the future, because the clock was set back since."""
     expired = and_(outbox.c.state == RowState.LEASED.value, outbox.c.lease_until <= now)
@@ -346,20 +322,6 @@ def _listed(*wanted: ColumnElement[bool]) -> Select[Any]:
         .join(notifications, notifications.c.id == outbox.c.notification_id)
         .where(*wanted)
         .order_by(outbox.c.id.desc())
-    )
-
-
-def _told_since(conn: Connection, group_key: str, since: datetime, target: str) -> Iterable[Any]:
-    """What became of the messages of a group that were decided since then, and are decided for good."""
-    return conn.execute(
-        select(notifications.c.content, outbox.c.state)
-        .join(outbox, outbox.c.notification_id == notifications.c.id)
-        .where(
-            notifications.c.group_key.in_([group_key, BACKLOG]),
-            notifications.c.created_at >= since,
-            outbox.c.target == target,
-            outbox.c.state.in_([RowState.SENT.value, RowState.DEAD.value]),
-        )
     )
 
 

@@ -172,8 +172,8 @@ _HTML_SCHEMES = frozenset({"matrix", "matrixs"})
 """Show HTML, and the library sends plain text unless it is told to."""
 
 _BODY_MAX_BYTES: Mapping[str, int] = {"NotifyMatrix": 24_000, "NotifyWorkflows": 15_000}
-"""Where the library is wrong. An event of Matrix has 65,536 bytes for the text and its HTML. A message of Teams
-has 28 KB with its card, of which the library knows 1,000 characters."""
+"""Where the library is wrong. An event of Matrix has 65,536 bytes for the text and its HTML. One of Teams has
+28 KB with its card, of which the library knows 1,000 characters."""
 
 _SLACK = "NotifySlack"
 _MAIL = "NotifyEmail"

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text, update
 
 from alerts import outbox, store
+from alerts.heard import unheard
 from alerts.model import Notification, NotificationKind
 from alerts.outbox import RowState
 from alerts.routing import Telling
@@ -336,7 +337,7 @@ def test_a_recovery_is_for_those_who_heard_of_the_trouble(
         outbox.put(conn, told, ["ops", "mail"], NOON)
         conn.execute(update(rows).where(rows.c.notification_id == told.id).values(state=fate.value))
 
-    found = outbox.unheard(conn, replace(notification(9), incidents=(over,)), "ops")
+    found = unheard(conn, replace(notification(9), incidents=(over,)), "ops")
 
     assert found == (set() if heard else {over.id})
 
@@ -350,7 +351,7 @@ def test_what_one_target_did_not_hear_another_may_have(conn: Connection) -> None
     outbox.dead(conn, row.id, "me", NOON, TRIES, "refused")
     message = replace(notification(2), incidents=(over,))
 
-    assert (outbox.unheard(conn, message, "ops"), outbox.unheard(conn, message, "mail")) == ({over.id}, set())
+    assert (unheard(conn, message, "ops"), unheard(conn, message, "mail")) == ({over.id}, set())
 
 
 Asked = Callable[[Connection], object]

@@ -39,12 +39,12 @@ def compare(minutes: int) -> Result:
     try:
         with Simulator(world) as simulator, tempfile.TemporaryDirectory() as name:
             environ = environment(simulator.url, Path(name) / "state.sqlite", chat.url)
-            settings = {
+            environ |= {
                 "SFCC_MONITOR_POLL_INTERVAL": f"{POLL_SECONDS}s",
                 "SFCC_MONITOR_GROUP_WAIT": f"{GROUP_WAIT_SECONDS}s",
                 "SFCC_MONITOR_STORM_THRESHOLD": "10000",  # each by itself: the most there can be to do
             }
-            with running(environ, Path(name), **settings) as agent:
+            with running(environ, Path(name)) as agent:
                 return _measured(world, chat, agent, minutes)
     finally:
         chat.down()
