@@ -7,8 +7,10 @@ the emptied database.
 from __future__ import annotations
 
 import itertools
+import logging
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +31,19 @@ if TYPE_CHECKING:
 # How fast a machine is, and how busy, is no property of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands configure it for their process; the next test is another one."""
+    loggers = [logging.getLogger(name) for name in ("monitor", "alerts", "waitress.queue", None)]
+    levels, handlers, hook = [one.level for one in loggers], [*loggers[-1].handlers], threading.excepthook
+    yield
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
+    loggers[-1].handlers[:] = handlers
+    threading.excepthook = hook
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

@@ -248,7 +248,7 @@ def _merge_made_up(runs: list[SiteRun]) -> None:
     """A last run of none but sites that the one before it had missed is the rest of that one."""
     if len(runs) > 1 and runs[-1].stays.keys() <= runs[-2].missing:
         made_up = runs.pop()
-        runs[-1].made_up |= made_up.stays.keys()
+        runs[-1].made_up = runs[-1].made_up.union(made_up.stays)
 
 
 def _of(run: SiteRun | None) -> Sequence[Stay]:

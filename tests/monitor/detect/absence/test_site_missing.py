@@ -72,6 +72,15 @@ def test_it_is_over_when_the_site_runs_and_that_is_no_run_without_the_others(
     assert over.finding.labels["scope"] == "B"
 
 
+def test_what_was_made_up_for_counts_in_the_runs_that_follow(
+    look: Callable[..., list[Decision]],
+) -> None:
+    """The oldest of the last three runs was completed by a run of one site alone."""
+    made_up = "feed@A 10:00-10:10, feed@B 12:00-12:10"
+    found = look(f"{THREE}, {made_up}, {BOTH.format(14)}, {BOTH.format(16)}, feed@A 18:00-18:10", "20:00")
+    assert [one.state for one in found] == [State.OVER, State.HOLDS]
+
+
 def test_after_three_runs_without_it_the_site_is_given_up(
     look: Callable[..., list[Decision]], at: Callable[[str], datetime]
 ) -> None:
