@@ -51,7 +51,7 @@ class JobPolicy:
     impact: str = ""
     owner: str = ""
     runbook: str = ""
-    attach: str = "full"  # full, excerpt, none
+    attach: str = "full"  # full, excerpt (the telling lines alone), none
     notify: str = "change"  # or each_run: also for the same cause again
     schedule: Schedule | None = None
     schedule_source: str = "none"  # or "configured"

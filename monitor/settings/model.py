@@ -131,7 +131,7 @@ class JobSettings(JobThresholds):
     impact: str | None = None
     owner: str | None = None
     runbook: str | None = None
-    attach: Literal["full", "excerpt", "none"] | None = None
+    attach: Literal["full", "excerpt", "none"] | None = None  # None: by the job's id, see `policies`
     notify: Literal["change", "each_run"] | None = None
 
     @classmethod

@@ -21,6 +21,8 @@ _OF_JOBS = tuple(name for name in JobThresholds.model_fields if name != "severit
 _OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
 """Of each of its jobs; by when the group is done is the group's own."""
 
+_PERSONAL = re.compile(r"order|customer|newsletter", re.IGNORECASE)
+"""Jobs of these names have people's data in their logs: of those the telling lines leave, and not the file."""
 _TEXTS = ("title", "impact", "owner", "runbook", "attach", "notify")
 _GLOB = re.compile(r"[*?\[]")
 
@@ -50,6 +52,7 @@ def policy(settings: Settings, instance: InstanceSettings) -> Policy:
         loudness = severity | _severity(around) | _severity(own)
         schedule = _schedule(own, instance.timezone)
         source = "none" if schedule is None else "configured"
+        fields.setdefault("attach", "excerpt" if _PERSONAL.search(job_id) else "full")
         return JobPolicy(**fields, severity=loudness, schedule=schedule, schedule_source=source)
 
     named = {table.match: job(table.match) for _, table in tables if not _GLOB.search(table.match)}

@@ -102,6 +102,22 @@ def test_every_field_of_a_job_can_be_set_by_glob() -> None:
     assert policy_of(jobs=[{"match": "*", **fields}]).job("x") == JobPolicy(**fields)
 
 
+@pytest.mark.parametrize(
+    ("job_id", "said", "attach"),
+    [
+        ("3-prices", None, "full"),
+        ("Export-Orders", None, "excerpt"),
+        ("sync_CUSTOMER_lists", None, "excerpt"),
+        ("newsletter", None, "excerpt"),
+        ("Export-Orders", "full", "full"),
+        ("3-prices", "none", "none"),
+    ],
+)
+def test_of_jobs_with_data_of_people_the_log_stays_here(job_id: str, said: str | None, attach: str) -> None:
+    tables = [{"match": "*", "attach": said}] if said else []
+    assert policy_of(jobs=tables).job(job_id).attach == attach
+
+
 BERLIN = "Europe/Berlin"
 NIGHTLY: dict[str, Any] = {"match": "*", "cron": "0 2 * * *"}
 OFTEN: dict[str, Any] = {"match": "*", "every": "30m", "at": "00:10"}
