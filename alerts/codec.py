@@ -6,7 +6,7 @@ a field added later needs a default here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,16 @@ def incident_ids(content: Json) -> set[str]:
         return {one["id"] for one in content["incidents"]}
     except (KeyError, TypeError):
         return set()
+
+
+def without_incidents(content: Json, ids: Collection[str]) -> dict[str, Json]:
+    """The content of a notification that is not about these."""
+    return {
+        **content,
+        "incidents": [one for one in content["incidents"] if one["id"] not in ids],
+        "news": [one for one in content.get("news", ()) if one not in ids],
+        "flapping": [one for one in content.get("flapping", ()) if one not in ids],
+    }
 
 
 def _with_texts(fields: dict[str, Any]) -> dict[str, Json]:

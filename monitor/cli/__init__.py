@@ -34,7 +34,7 @@ COMMANDS = {
     "routes": ("monitor.cli.routes", "routes", "Who would be told of what."),
     "outbox": ("monitor.cli.outbox", "outbox", "Messages on their way, and those given up."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a sample alert with a log to each target."),
-    "data": ("monitor.cli.data", "data", "Export and import the history."),
+    "data": ("monitor.cli.data", "data", "Export, import and forget history."),
     "config": ("monitor.cli.config", "config", "Check and show the settings."),
     "simulate": ("monitor.cli.simulate", "simulate", "Serve a simulated SFCC instance."),
     "demo": ("monitor.cli.demo", "demo", "A simulated night of imports, and the agent watching it."),

@@ -1,4 +1,4 @@
-"""`data`: the history as JSON lines, out and in."""
+"""`data`: the history as JSON lines, out and in; and what has to be forgotten."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Export and import the history as JSON lines: an OCAPI job_execution each, with sfcc_instance added."""
+    """The history as JSON lines, out and in; and what has to be forgotten.
+
+    A line is an OCAPI job_execution, with sfcc_instance added.
+    """
 
 
 @data.command(epilog="Example: sfcc-job-monitor data export --since 30d > history.jsonl")
@@ -100,3 +103,30 @@ def said(result: Imported) -> Iterator[str]:
         start = "starts" if result.future == 1 else "start"
         runs = f"{plural(result.future, 'run')} {start} in the future"
         yield f"warning: {runs}, the first in line {result.first_future}"
+
+
+@data.command(epilog="Example: sfcc-job-monitor data forget --user jdoe@example.com")
+@click.option("--instance", metavar="NAME", help="All that is known of this instance.")
+@click.option("--user", metavar="LOGIN", help="This login, wherever it stands; runs by hand stay such.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+@click.pass_context
+def forget(ctx: click.Context, instance: str | None, user: str | None, *, yes: bool) -> None:
+    """Take an instance or a person out of the state: runs, incidents, messages, logs. For good."""
+    from monitor.forgetting import forget_instance, forget_user
+
+    if (instance is None) == (user is None):
+        raise click.UsageError("give --instance or --user")
+    settings = settings_of(ctx).settings
+    engine = existing_state_of(settings)
+    what = f"all that is known of the instance {instance}" if instance else f"the login {user}"
+    if not yes:
+        click.confirm(f"Forget {what}, for good?", abort=True, err=True)
+    if instance is not None:
+        gone = forget_instance(engine, instance)
+        counted = f"{plural(gone.runs, 'run')} and {plural(gone.incidents, 'incident')}"
+        click.echo(f"forgotten: {counted} of {instance}")
+        if any(one.name == instance for one in settings.instances):
+            click.echo(f"{instance} is still in the settings: its history is read anew", err=True)
+    elif user is not None:
+        click.echo(f"forgotten in {plural(forget_user(engine, user), 'row')}")

@@ -22,7 +22,7 @@ _OF_GROUPS = tuple(name for name in _OF_JOBS if name != "finish_by")
 """Of each of its jobs; by when the group is done is the group's own."""
 
 _PERSONAL = re.compile(r"order|customer|newsletter", re.IGNORECASE)
-"""Jobs of these names have people's data in their logs: of those the telling lines leave, and not the file."""
+"""Jobs of these names have people's data in their logs: the telling lines leave, and not the file."""
 _TEXTS = ("title", "impact", "owner", "runbook", "attach", "notify")
 _GLOB = re.compile(r"[*?\[]")
 

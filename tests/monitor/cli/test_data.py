@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,33 @@ def test_many_bad_lines_are_counted_in_the_end(say: Say, bare: Path) -> None:
 def test_nothing_is_no_error(say: Say, bare: Path, text: str) -> None:
     (bare / "a.jsonl").write_text(text)
     assert say("data", "import", "a.jsonl") == (0, "", "0 of 0 runs were new or changed\n")
+
+
+def test_an_instance_is_forgotten_and_it_is_said_what_that_means(say: Say, keep: Keep) -> None:
+    keep(a_run(1), a_run(2), a_run(1, instance="staging"))
+    assert say("data", "forget", "--instance", "staging", "--yes").out == (
+        "forgotten: 1 run and 0 incidents of staging\n"
+    )
+    assert say("data", "export").err == "2 runs\n"
+    assert say("data", "forget", "--instance", "staging", "--yes").out.startswith("forgotten: 0 runs")
+
+
+def test_whoever_is_asked_and_says_nothing_forgets_nothing(say: Say, keep: Keep) -> None:
+    keep(a_run(1))
+    found = say("data", "forget", "--instance", "production")
+    assert found.code != 0
+    assert "Forget all that is known of the instance production, for good?" in found.err
+    assert say("data", "export").err == "1 run\n"
+
+
+@pytest.mark.parametrize("words", [(), ("--instance", "a", "--user", "jdoe")])
+def test_one_of_both_is_forgotten(say: Say, words: tuple[str, ...]) -> None:
+    found = say("data", "forget", "--yes", *words)
+    assert (found.code, "give --instance or --user" in found.err) == (2, True)
+
+
+def test_a_login_is_forgotten(say: Say, keep: Keep) -> None:
+    keep(replace(a_run(1), user_login="jdoe"), a_run(2))
+    assert say("data", "forget", "--user", "jdoe", "--yes").out == "forgotten in 1 row\n"
+    lines = [json.loads(line) for line in say("data", "export").out.splitlines()]
+    assert [one.get("user_login") for one in lines] == ["forgotten", None]
