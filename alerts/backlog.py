@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from alerts import outbox
 from alerts.model import Incident, Notification, NotificationKind
 from alerts.outbox import Pending
+from alerts.routing.subjects import worst_first
 
 MOST = 1_000
 """Messages that become one at once; what is left is merged next time."""
@@ -56,7 +57,7 @@ def merged(messages: Sequence[Notification], identity: str) -> Notification:
         kind=NotificationKind.SUMMARY,
         created_at=min(one.created_at for one in messages),
         seen_at=min(one.seen_at for one in messages),
-        incidents=tuple(sorted(latest.values(), key=_worst_first)),
+        incidents=tuple(sorted(latest.values(), key=worst_first)),
         news=tuple(one for one in latest if one in news),
         flapping=tuple({one: None for message in messages for one in message.flapping}),
     )
@@ -66,7 +67,3 @@ def _is_too_much(waiting: Sequence[Pending], rules: Merging, now: datetime) -> b
     if len(waiting) < rules.at:
         return False
     return now - waiting[0].created_at >= rules.after and any(one.attempts for one in waiting)
-
-
-def _worst_first(one: Incident) -> tuple[bool, int, datetime, str]:
-    return (not one.is_open, one.severity.rank, one.starts_at, one.id)

@@ -87,4 +87,4 @@ def test_a_login_is_forgotten(say: Say, keep: Keep) -> None:
     keep(replace(a_run(1), user_login="jdoe"), a_run(2))
     assert say("data", "forget", "--user", "jdoe", "--yes").out == "forgotten in 1 row\n"
     lines = [json.loads(line) for line in say("data", "export").out.splitlines()]
-    assert [one.get("user_login") for one in lines] == ["forgotten", None]
+    assert {one["id"]: one.get("user_login") for one in lines} == {"1": "forgotten", "2": None}
