@@ -59,6 +59,7 @@ def merged(messages: Sequence[Notification], identity: str) -> Notification:
         seen_at=min(one.seen_at for one in messages),
         incidents=tuple(sorted(latest.values(), key=worst_first)),
         news=tuple(one for one in latest if one in news),
+        silenced={name: text for message in messages for name, text in message.silenced.items()},
         flapping=tuple({one: None for message in messages for one in message.flapping}),
     )
 

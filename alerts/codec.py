@@ -73,6 +73,7 @@ def notification_content(notification: Notification) -> dict[str, Json]:
         "news": list(notification.news),
         "counted": notification.counted,
         "flapping": list(notification.flapping),
+        "silenced": dict(notification.silenced),
     }
 
 
@@ -89,6 +90,7 @@ def notification(row: Mapping[Any, Any]) -> Notification:
         news=tuple(content["news"]),
         counted=content["counted"],
         flapping=tuple(content.get("flapping", ())),
+        silenced=dict(content.get("silenced", {})),
     )
 
 

@@ -77,7 +77,7 @@ def load(conn: Connection, policy: RoutingPolicy, now: datetime) -> Waiting | No
         tellings=tuple(dict.fromkeys(tellings)),
         attachments=attachments.states(conn, refs),
         acked=acks.of(conn, incidents).keys(),
-        silences=_silences(conn, events, now),
+        silences=_silences(conn, events, now, incidents.values()),
         changes=_changes(conn, incidents.values(), now),
     )
 
@@ -133,9 +133,12 @@ def _undispatched(conn: Connection, policy: RoutingPolicy, now: datetime) -> Seq
     return tuple(groups.values())
 
 
-def _silences(conn: Connection, events: Iterable[IncidentEvent], now: datetime) -> Sequence[Silence]:
-    """Those that hold or held one of these back, and those that hold now."""
-    return silence_store.ending_after(conn, min([now, *(event.at for event in events)]))
+def _silences(
+    conn: Connection, events: Iterable[IncidentEvent], now: datetime, incidents: Iterable[Incident] = ()
+) -> Sequence[Silence]:
+    """Those that hold now, and those that hold or held one of these back since it began."""
+    begun = (*(event.at for event in events), *(one.starts_at for one in incidents))
+    return silence_store.ending_after(conn, min([now, *begun]))
 
 
 def _changes(

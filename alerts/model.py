@@ -195,6 +195,7 @@ class Notification:
     seen_at: when the news was found; the start of the delivery time.
     news: ids of the incidents that made this message due. counted: open ones of the group not listed.
     flapping: ids of those of which nothing more is told until they have been quiet for a while.
+    silenced: by id, who had silenced it meanwhile, and why.
     """
 
     id: str
@@ -206,6 +207,7 @@ class Notification:
     news: Sequence[str] = ()
     counted: int = 0
     flapping: Sequence[str] = ()
+    silenced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ def part(
         blocks += _log(log, why_no_file)
     if incident.is_open and (fact := background.hint(incident)) is not None:
         blocks.append(Facts((fact,)))
+    if incident.id in notification.silenced:
+        blocks.append(Facts((("It was silenced", notification.silenced[incident.id]),)))
     if incident.id in notification.flapping:
         blocks.append(Text(FLAPPING, last=True))
     if remark:

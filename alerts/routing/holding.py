@@ -31,13 +31,22 @@ def hold(subjects: Iterable[Subject], policy: RoutingPolicy, draft: Draft) -> li
             is_that = span is not None and span.end == until
             draft.wait([one], Reason.WAITING_FLAPPING if is_that else Reason.WAITING_SILENCE, until)
             continue
-        left.append(replace(one, released_at=released_at(spans, one.at, draft.now)))
+        silenced = _silenced(one.incident, draft.waiting, policy, draft.now)
+        left.append(replace(one, released_at=released_at(spans, one.at, draft.now), silenced=silenced))
     return left
 
 
 def is_held(incident: Incident, route: str, waiting: Waiting, policy: RoutingPolicy, now: datetime) -> bool:
     """Whether news of it would be held back now."""
     return held_until(_spans(incident, route, now, waiting, policy, now), now) is not None
+
+
+def _silenced(incident: Incident, waiting: Waiting, policy: RoutingPolicy, now: datetime) -> str:
+    """By whom it was silenced last since it began, and why; empty for never."""
+    said = policy.said(incident) if waiting.silences else {}
+    begun = [one for one in waiting.silences if one.starts_at <= now and one.ends_at > incident.starts_at]
+    last = max((one for one in begun if one.match.takes(said)), key=lambda one: one.ends_at, default=None)
+    return "" if last is None else f"by {last.created_by}: {last.comment}"
 
 
 def _spans(

@@ -50,6 +50,7 @@ class Draft:
                 incidents=tuple(subject.incident for subject in subjects),
                 news=tuple(subject.incident.id for subject in subjects),
                 counted=sum(one.id not in listed for one in self.still_open(key)),
+                silenced={one.incident.id: one.silenced for one in subjects if one.silenced},
                 flapping=tuple(one.incident.id for one in subjects if self._flaps(one.incident)),
             ),
         )

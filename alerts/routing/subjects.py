@@ -15,7 +15,8 @@ from alerts.routing.model import Decision, Reason, Route, RoutingPolicy, Telling
 class Subject:
     """One incident with its untold events. telling: that it was told before; it then stays in that group.
 
-    released_at: since when it may be told, where something held it back.
+    released_at: since when it may be told, where something held it back. silenced: who had done so, and
+    why.
     """
 
     incident: Incident
@@ -23,6 +24,7 @@ class Subject:
     route: Route
     telling: Telling | None
     released_at: datetime | None = None
+    silenced: str = ""
 
     @property
     def key(self) -> str:

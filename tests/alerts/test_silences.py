@@ -15,7 +15,7 @@ from alerts.model import NotificationKind, Severity
 from alerts.routing import Reason, Route, RoutingPolicy
 from alerts.routing.matching import Match
 from alerts.routing.silences import Silence, Span, held_until, over_within, released_at
-from alerts.testing import finding
+from alerts.testing import RecordingNotifier, finding
 
 Desk = Any  # the fixture's class
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -267,3 +267,42 @@ def test_since_when_it_may_be_told(
 
 def test_nothing_seen_is_not_over_within_a_span() -> None:
     assert not over_within([Span(at(0), at(1))], [])
+
+
+def messages(desk: Desk) -> list[str]:
+    """What is told within the next 20 s."""
+    chat = RecordingNotifier("ops")
+    for _ in range(2):
+        desk.wait(10)
+        desk.dispatch()
+        while desk.deliver(chat) is not None:
+            pass
+    return [f"{one.title}\n{one.body}" for one in chat.sent]
+
+
+def test_the_end_of_what_was_told_says_that_it_was_silenced_meanwhile(desk: Desk) -> None:
+    desk.poll(finding())
+    (first,) = messages(desk)
+    silence(desk, hours=1, job_id="import-*")
+    desk.wait(2 * HOUR)
+    desk.poll()
+    (last,) = messages(desk)
+    assert "It was silenced: by me: moving" in last
+    assert "silenced" not in first.replace("To silence", "")
+
+
+def test_what_still_holds_after_a_silence_says_so_as_well(desk: Desk) -> None:
+    silence(desk, hours=1, job_id="import-*")
+    desk.poll(finding())
+    desk.wait(HOUR)
+    (told,) = messages(desk)
+    assert "It was silenced: by me: moving" in told
+
+
+def test_what_began_after_a_silence_or_is_another_matter_does_not(desk: Desk) -> None:
+    silence(desk, hours=1, job_id="other-*")
+    silence(desk, hours=0.5, identity="s2", job_id="import-*")
+    desk.wait(HOUR)
+    desk.poll(finding(since=desk.at))
+    (told,) = messages(desk)
+    assert "It was silenced" not in told
