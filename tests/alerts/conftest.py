@@ -16,9 +16,10 @@ from alerts.backlog import Merging
 from alerts.delivery import deliver_next
 from alerts.dispatch import DispatchResult, dispatch
 from alerts.incidents import Changes, reconcile
-from alerts.model import DeliveryReason, Finding
+from alerts.model import DeliveryReason, Finding, Message
 from alerts.notifier import Notifier
 from alerts.routing import Route, RoutingPolicy
+from alerts.testing import RecordingNotifier
 
 ROUTE = Route("default", ("ops",), ("sfcc_instance", "job_id"))
 
@@ -84,6 +85,16 @@ class Desk:
             fallback=fallback,
             merging=merging,
         )
+
+    def hear(self, seconds: int = 20) -> list[Message]:
+        """What `ops` is told within that time, looking every ten seconds."""
+        ops = RecordingNotifier("ops")
+        for _ in range(seconds // 10):
+            self.wait(10)
+            self.dispatch()
+            while self.deliver(ops) is not None:
+                pass
+        return ops.sent
 
     def deliver_for(self, notifier: Notifier, seconds: float, step: float = 1) -> list[DeliveryReason]:
         """Every try within that time, looking once each `step`."""

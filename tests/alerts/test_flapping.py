@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from alerts.dispatch import backlogs
 from alerts.routing import Reason
 from alerts.routing.flapping import CHANGES, QUIET, WITHIN, Flapping, flapping
-from alerts.testing import RecordingNotifier, finding
+from alerts.testing import finding
 
 Desk = Any  # the fixture's class
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -67,13 +67,7 @@ def desk(desk_on: Callable[[Engine], Desk], state: Engine) -> Desk:
 
 def told(desk: Desk) -> list[str]:
     """Titles of what is told within the next 20 s."""
-    chat = RecordingNotifier("ops")
-    for _ in range(2):
-        desk.wait(10)
-        desk.dispatch()
-        while desk.deliver(chat) is not None:
-            pass
-    return [f"{one.title}{' (flapping)' if 'over and over' in one.body else ''}" for one in chat.sent]
+    return [f"{one.title}{' (flapping)' if 'over and over' in one.body else ''}" for one in desk.hear()]
 
 
 def fails(desk: Desk, number: int) -> list[str]:

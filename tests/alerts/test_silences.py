@@ -15,7 +15,7 @@ from alerts.model import NotificationKind, Severity
 from alerts.routing import Reason, Route, RoutingPolicy
 from alerts.routing.matching import Match
 from alerts.routing.silences import Silence, Span, held_until, over_within, released_at
-from alerts.testing import RecordingNotifier, finding
+from alerts.testing import finding
 
 Desk = Any  # the fixture's class
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -271,13 +271,7 @@ def test_nothing_seen_is_not_over_within_a_span() -> None:
 
 def messages(desk: Desk) -> list[str]:
     """What is told within the next 20 s."""
-    chat = RecordingNotifier("ops")
-    for _ in range(2):
-        desk.wait(10)
-        desk.dispatch()
-        while desk.deliver(chat) is not None:
-            pass
-    return [f"{one.title}\n{one.body}" for one in chat.sent]
+    return [f"{one.title}\n{one.body}" for one in desk.hear()]
 
 
 def test_the_end_of_what_was_told_says_that_it_was_silenced_meanwhile(desk: Desk) -> None:

@@ -50,7 +50,7 @@ def running(folder: Path, port: int | None = None) -> Iterator[Alertmanager]:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_for(url)
+        wait_for(f"{url}/-/ready")
         yield Alertmanager(url)
     finally:
         process.kill()
@@ -64,13 +64,15 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+def wait_for(url: str, log: Path | None = None, seconds: float = 60) -> None:
+    """Until it answers well. log: what the server wrote, to be shown where it does not."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
-            if requests.get(f"{url}/-/ready", timeout=5).ok:
+            if requests.get(url, timeout=5).ok:
                 return
         except requests.ConnectionError:
             pass
-        assert time.monotonic() < deadline, "Alertmanager does not answer"
+        said = log.read_text()[-2000:] if log else ""
+        assert time.monotonic() < deadline, f"{url} does not answer: {said}"
         time.sleep(0.05)

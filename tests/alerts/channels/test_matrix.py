@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from alerts.channels.library import build
 from alerts.model import Attachment, BodyFormat, DeliveryError, DeliveryReason, Notification, NotificationKind
 from alerts.render import render
 from alerts.testing import incident
-from tests.alerts.channels.alertmanager import free_port
+from tests.alerts.channels.alertmanager import free_port, wait_for
 from tests.alerts.channels.conftest import NOON, Telling
 
 PYTHON = os.environ.get("MATRIX_HOMESERVER", "")
@@ -89,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, folder / "log")
+        wait_for(f"{url}/_matrix/client/versions", folder / "log")
         register = Path(PYTHON).with_name("register_new_matrix_user")
         words = ["-u", "bot", "-p", "pw", "--no-admin", "-k", "planted", url]
         subprocess.run([str(register), *words], check=True, capture_output=True)
@@ -97,18 +96,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-def _wait_for(url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if requests.get(f"{url}/_matrix/client/versions", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < deadline, log.read_text()[-2000:]
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
