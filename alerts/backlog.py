@@ -42,7 +42,9 @@ def merge(conn: Connection, target: str, rules: Merging, now: datetime, new_id: 
         except (KeyError, TypeError, ValueError):
             continue  # one that makes no sense is left to its own delivery, which says so
         rows.append(row)
-    return outbox.put_in_place(conn, merged(messages, new_id()), rows, now)
+    if not _is_too_much(rows, rules, now):
+        return False
+    return outbox.put_in_place(conn, target, merged(messages, new_id()), rows, now)
 
 
 def merged(messages: Sequence[Notification], identity: str) -> Notification:

@@ -68,15 +68,17 @@ def forget_source(conn: Connection, source: str, ref_prefix: str) -> int:
 def _forget_messages(conn: Connection, ids: set[str]) -> None:
     """Messages about nothing else go; of the others what was about these."""
     gone: list[str] = []
-    for row in conn.execute(select(notifications.c.id, notifications.c.content)).all():
-        if not codec.incident_ids(row.content) & ids:
-            continue
-        left = codec.without_incidents(row.content, ids)
-        if left["incidents"]:
-            same = notifications.c.id == row.id
-            conn.execute(update(notifications).where(same).values(content=left))
-        else:
-            gone.append(row.id)
+    for chunk in chunks(conn.scalars(select(notifications.c.id)).all()):
+        some = select(notifications.c.id, notifications.c.content).where(notifications.c.id.in_(chunk))
+        for row in conn.execute(some).all():
+            if not codec.incident_ids(row.content) & ids:
+                continue
+            left = codec.without_incidents(row.content, ids)
+            if left["incidents"]:
+                same = notifications.c.id == row.id
+                conn.execute(update(notifications).where(same).values(content=left))
+            else:
+                gone.append(row.id)
     for chunk in chunks(gone):
         conn.execute(delete(outbox).where(outbox.c.notification_id.in_(chunk)))
         conn.execute(delete(notifications).where(notifications.c.id.in_(chunk)))
@@ -108,11 +110,13 @@ def _in_table(conn: Connection, table: Table, name: str, replace: Replace) -> in
     holds = [cast(one, String).contains(plain, autoescape=True) for one in texts]
     there = or_(*holds, *(one.is_not(None) for one in packed))
     changed = 0
-    for row in conn.execute(select(*keys, *texts, *packed).where(there)).mappings().all():
+    for key in conn.execute(select(*keys).where(there)).mappings().all():
+        # One at a time: the files of a month are more than there is memory.
+        row = conn.execute(select(*texts, *packed).where(_same(keys, key))).mappings().one()
         values = {one.name: _replaced(row[one.name], replace) for one in (*texts, *packed)}
         news = {column: value for column, value in values.items() if value != row[column]}
         if news:
-            conn.execute(update(table).where(_same(keys, row)).values(news))
+            conn.execute(update(table).where(_same(keys, key)).values(news))
             changed += 1
     return changed
 
@@ -128,8 +132,9 @@ def _replaced(value: Any, replace: Replace) -> Any:
         case bytes():
             text = gzip.decompress(value).decode("utf-8", "surrogateescape")
             new = replace(text)
-            packed = gzip.compress(new.encode("utf-8", "surrogateescape"), mtime=0)
-            return value if new == text else packed
+            if new == text:
+                return value
+            return gzip.compress(new.encode("utf-8", "surrogateescape"), mtime=0)
         case list():
             return [_replaced(one, replace) for one in value]
         case dict():

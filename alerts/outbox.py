@@ -168,20 +168,21 @@ def pending(conn: Connection, target: str, limit: int) -> tuple[Pending, ...]:
     return tuple(Pending(*row) for row in rows)
 
 
-def put_in_place(conn: Connection, merged: Notification, rows: Sequence[Pending], now: datetime) -> bool:
-    """One message in place of others of one target: with their age, their tries, and when to try next.
+def put_in_place(
+    conn: Connection, target: str, merged: Notification, rows: Sequence[Pending], now: datetime
+) -> bool:
+    """One message in place of others of a target: with their age, their tries, and when to try next.
 
     False, and nothing changed, where one of them is no longer waiting.
     """
     ids = [one.id for one in rows]
-    target = conn.scalar(select(outbox.c.target).where(outbox.c.id == ids[0]))
     still = and_(outbox.c.id.in_(ids), outbox.c.state == RowState.PENDING.value)
     gone = _finished(RowState.MERGED, now) | {"last_error": f"told with message {merged.id}"}
     with conn.begin_nested() as attempt:
         if conn.execute(update(outbox).where(still).values(gone)).rowcount != len(ids):
             attempt.rollback()
             return False
-        put(conn, merged, [str(target)], now)
+        put(conn, merged, [target], now)
         history = {
             "created_at": min(one.created_at for one in rows),
             "next_attempt_at": min(one.next_attempt_at for one in rows),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from alerts.channels.building import TargetType, build
+from alerts.channels.building import build
 from alerts.notifier import Notifier
 from monitor.errors import SettingsError
 from monitor.settings import Settings, TargetSettings
@@ -29,17 +29,15 @@ def notifiers_for(settings: Settings, environ: Mapping[str, str] | None = None) 
     problems: list[str] = []
     notifiers: dict[str, Notifier] = {}
     environ = os.environ if environ is None else environ
-    for target in settings.targets:
+    unnamed = (
+        TargetSettings(name=apprise_name(number), url=url)
+        for number, url in enumerate(settings.apprise_urls, start=1)
+    )
+    for target in (*settings.targets, *unnamed):
         try:
             notifiers[target.name] = _notifier(target, environ)
         except _NotGivenError as error:
             problems.append(f"target {target.name!r}: {error}")
-        except ValueError as error:
-            problems.append(str(error))
-    for number, url in enumerate(settings.apprise_urls, start=1):
-        name = apprise_name(number)
-        try:
-            notifiers[name] = build(name, TargetType.APPRISE, url.get_secret_value())
         except ValueError as error:
             problems.append(str(error))
     if problems:

@@ -23,19 +23,16 @@ class TargetType(StrEnum):
 
 def build(name: str, kind: TargetType, address: str = "", key: str = "") -> Notifier:
     """address: empty for the usual one of a type that needs a key. Raises ValueError, with neither in it."""
-    try:
-        return _build(name, kind, address, key)
-    except UnicodeError:
-        raise ValueError(f"target {name!r}: its address or key has a character that none can have") from None
-    except ValueError as error:
-        text = str(error)
-        raise ValueError(text if text.startswith("target ") else f"target {name!r}: {text}") from None
-
-
-def _build(name: str, kind: TargetType, address: str, key: str) -> Notifier:
-    # Each is imported where it is wanted: the library alone takes a second of a small machine.
     if kind is TargetType.APPRISE:
         return library.build(name, address)
+    try:
+        return _own(name, kind, address, key)
+    except ValueError as error:
+        raise ValueError(f"target {name!r}: {error}") from None
+
+
+def _own(name: str, kind: TargetType, address: str, key: str) -> Notifier:
+    """Each is imported where it is wanted: who only reads settings needs no HTTP client."""
     if not key.isascii() or not key.isprintable():
         raise ValueError("its key has a character that no key has")
     if kind is TargetType.ALERTMANAGER:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 import requests
 
@@ -19,6 +19,7 @@ TIMEOUT_SECONDS = (5.0, 20.0)
 _DETAIL_MAX = 200
 _DETAIL_BYTES = 4_096
 _HIDDEN = "***"
+_NO_ADDRESS = "its url is no http:// or https:// address with a host name"
 
 
 class Endpoint:
@@ -29,11 +30,11 @@ class Endpoint:
 
     def __init__(self, address: str, headers: Mapping[str, str] | None = None, *, secret: str = "") -> None:
         """secret: what must not come back in a text, beside what the address carries."""
-        parts = urlsplit(address)
+        parts, port = _split(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("its url is no http:// or https:// address with a host name")
+            raise ValueError(_NO_ADDRESS)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        where = f"{host}:{parts.port}" if parts.port else host
+        where = f"{host}:{port}" if port else host
         self._base = urlunsplit((parts.scheme, where, parts.path.rstrip("/"), "", ""))
         self._query = parts.query
         self._session = requests.Session()
@@ -45,11 +46,8 @@ class Endpoint:
         secrets = (secret, parts.password, parts.query, *_long(parts.path))
         self._secrets = [one for one in secrets if one]
 
-    def post(self, document: Json, *path: str, query: Mapping[str, str] | None = None) -> Any:
-        """Answers the JSON of the answer, None where it has none. path: segments, not yet quoted.
-
-        Raises DeliveryError.
-        """
+    def post(self, document: Json, *path: str, query: Mapping[str, str] | None = None) -> None:
+        """path: segments, not yet quoted. Raises DeliveryError."""
         url = "/".join([self._base, *(quote(one, safe="") for one in path)])
         if self._query:
             url = f"{url}?{self._query}"
@@ -69,13 +67,12 @@ class Endpoint:
             except (requests.RequestException, UnicodeError) as error:
                 text = f"no request came about: {type(error).__name__}"
                 raise DeliveryError(DeliveryReason.UNKNOWN, text) from None
-        document = _document(answer)
         if 200 <= answer.status_code < 300:
-            return document
+            return
         raise by_status(
             answer.status_code,
             had_file=False,
-            detail=self._without_secrets(_detail(document)),
+            detail=self._without_secrets(_detail(_document(answer))),
             retry_after=_retry_after(answer),
         )
 
@@ -83,6 +80,16 @@ class Endpoint:
         for one in self._secrets:
             text = text.replace(one, _HIDDEN)
         return text[:_DETAIL_MAX]
+
+
+def _split(address: str) -> tuple[SplitResult, int | None]:
+    """And the port. What the library says of an address that is none has parts of it."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError(_NO_ADDRESS) from None
+    return parts, port
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -82,7 +82,7 @@ class AppriseNotifier:
 
 def build(name: str, url: str) -> AppriseNotifier:
     """Raises ValueError, without the address in it, when the library can do nothing with it."""
-    scheme = url.partition("://")[0].strip().lower()
+    scheme = _scheme_of(url)
     if scheme in OWN_TYPES:
         kind, key = OWN_TYPES[scheme]
         raise ValueError(
@@ -108,6 +108,10 @@ def build(name: str, url: str) -> AppriseNotifier:
     return AppriseNotifier(name, service)
 
 
+def _scheme_of(url: str) -> str:
+    return url.partition("://")[0].strip().lower()
+
+
 def _as_html(url: str) -> str:
     """Unless it says itself what it wants."""
     return url if "format=" in url else f"{url}{'&' if '?' in url else '?'}format=html"
@@ -122,7 +126,7 @@ def _service(url: str) -> Any:
 
     # A redirected POST arrives as an empty GET and would count as sent.
     asset = AppriseAsset(http_redirects=False)
-    plugin = plugin_for(url.partition("://")[0].strip().lower())
+    plugin = plugin_for(_scheme_of(url))
     if plugin is None:  # such as https://hooks.slack.com/…, which one of them may know
         return Apprise.instantiate(url, asset=asset)
     parts = plugin.parse_url(url.replace("/#", "/%23")) if plugin.enabled else None

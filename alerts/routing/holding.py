@@ -10,7 +10,7 @@ from alerts.model import Incident
 from alerts.routing.flapping import flapping
 from alerts.routing.messages import Draft
 from alerts.routing.model import Decision, Reason, RoutingPolicy, Waiting
-from alerts.routing.silences import Span, held_until, over_within, released_at
+from alerts.routing.silences import Silence, Span, held_until, over_within, released_at
 from alerts.routing.subjects import Subject
 
 
@@ -43,9 +43,9 @@ def is_held(incident: Incident, route: str, waiting: Waiting, policy: RoutingPol
 
 def _silenced(incident: Incident, waiting: Waiting, policy: RoutingPolicy, now: datetime) -> str:
     """By whom it was silenced last since it began, and why; empty for never."""
-    said = policy.said(incident) if waiting.silences else {}
-    begun = [one for one in waiting.silences if one.starts_at <= now and one.ends_at > incident.starts_at]
-    last = max((one for one in begun if one.match.takes(said)), key=lambda one: one.ends_at, default=None)
+    its = _silences_of(incident, waiting, policy)
+    begun = (one for one in its if one.starts_at <= now and one.ends_at > incident.starts_at)
+    last = max(begun, key=lambda one: one.ends_at, default=None)
     return "" if last is None else f"by {last.created_by}: {last.comment}"
 
 
@@ -57,14 +57,19 @@ def _spans(
     policy: RoutingPolicy,
     now: datetime,
 ) -> Sequence[Span]:
-    said = policy.said(incident) if waiting.silences else {}
-    silences = [one.span for one in waiting.silences if one.match.takes(said)]
     span = _flapping(incident, waiting, now)
     return [
-        *silences,
+        *(one.span for one in _silences_of(incident, waiting, policy)),
         *(policy.mutes(incident, route, since, now) if policy.mutes else ()),
         *((span,) if span else ()),
     ]
+
+
+def _silences_of(incident: Incident, waiting: Waiting, policy: RoutingPolicy) -> Sequence[Silence]:
+    if not waiting.silences:
+        return ()
+    said = policy.said(incident)
+    return [one for one in waiting.silences if one.match.takes(said)]
 
 
 def _flapping(incident: Incident, waiting: Waiting, now: datetime) -> Span | None:

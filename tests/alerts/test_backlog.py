@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from alerts import outbox
 from alerts.backlog import Merging, merge, merged
 from alerts.model import NotificationKind
 from alerts.outbox import RowState
 from alerts.routing import Route, RoutingPolicy
+from alerts.schema import notifications
 from alerts.testing import ScriptedNotifier, finding
 
 Desk = Any  # the fixture's class
@@ -127,10 +128,6 @@ def test_what_fails_in_the_middle_changes_nothing(desk: Desk) -> None:
 
 
 def test_what_makes_no_sense_is_left_where_it_is(desk: Desk) -> None:
-    from sqlalchemy import update
-
-    from alerts.schema import notifications
-
     queue(desk, *SIX)
     tries(desk, "down", 100)
     with desk.engine.begin() as conn:
@@ -138,6 +135,18 @@ def test_what_makes_no_sense_is_left_where_it_is(desk: Desk) -> None:
         conn.execute(update(notifications).where(notifications.c.id == first).values(content={"odd": 1}))
     tries(desk, "down", 400)
     assert states(desk) == {"pending": 2, "merged": 5}
+
+
+def test_where_none_of_it_makes_sense_each_is_tried_by_itself(desk: Desk) -> None:
+    """A row that cannot be read must not stand in the way of the next one."""
+    queue(desk, *SIX)
+    tries(desk, "down", 100)
+    with desk.engine.begin() as conn:
+        conn.execute(update(notifications).values(content={"odd": 1}))
+    queue(desk, *SIX, "fine")
+    tries(desk, "down", 400)
+    assert states(desk) == {"pending": 7}
+    assert [one.title for one in tries(desk, "succeed", 3600).sent] == ["failed: fine on production"]
 
 
 def test_of_each_incident_it_says_how_it_was_at_last(desk: Desk) -> None:

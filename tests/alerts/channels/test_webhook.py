@@ -109,6 +109,8 @@ def test_bytes_that_are_no_text_survive() -> None:
         "https://",
         "http://[::1",
         "https://example.com:port/s3cr3t",
+        "https://user:s3cr3t/t@example.com",
+        "https://user:s3cr3t\u2100@example.com",
     ],
 )
 def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> None:
